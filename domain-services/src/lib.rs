@@ -1,0 +1,3 @@
+//! The services of Athena Budget and what they stand on.
+
+pub mod time;
