@@ -1,0 +1,244 @@
+//! SQLite: one writer with group commit, readers beside it.
+//!
+//! Writers queue; the writer task takes what is waiting, runs it in one transaction and commits
+//! once, so that a single `fsync` answers many callers. When one of a group fails, the group is
+//! rolled back and each runs again alone: failures are rare, savepoints would cost everyone.
+
+use super::pool::{self, LitePool};
+use super::tx::{Held, sqlx_execute};
+use super::{DbError, DbOptions, Service, Tx, migrate};
+use crate::time::Ids;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Called by the writer before each commit.
+pub type BeforeCommit = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Writes in one commit at most, so that the first caller of a group is not kept waiting.
+const GROUP_MAX: usize = 64;
+/// Writes that may wait before callers are held back.
+const QUEUE_MAX: usize = 1024;
+
+pub(super) struct Lite {
+    readers: LitePool,
+    writer: mpsc::Sender<Box<dyn Job>>,
+}
+
+impl Lite {
+    pub(super) async fn open(
+        folder: &Path,
+        service: Service,
+        options: &DbOptions,
+        statements: Arc<AtomicU64>,
+    ) -> Result<Self, DbError> {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            DbError::Unavailable(format!("cannot make {}: {error}", folder.display()))
+        })?;
+        let connect = SqliteConnectOptions::new()
+            .filename(folder.join(format!("{}.db", service.name())))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("wal_autocheckpoint", "4000")
+            .statement_cache_capacity(256)
+            .log_statements(tracing::log::LevelFilter::Off);
+        let mut connection = SqliteConnection::connect_with(&connect).await?;
+        migrate::sqlite(&mut connection, service).await?;
+        let (writer, jobs) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(write_loop(Writer {
+            connection: Some(connection),
+            connect: connect.clone(),
+            ids: options.ids.clone(),
+            statements,
+            before_commit: options.before_commit.clone(),
+            jobs,
+        }));
+        let readers = pool::sqlite(connect.pragma("query_only", "on"), options.connections_max)?;
+        Ok(Self { readers, writer })
+    }
+
+    pub(super) async fn reader(
+        &self,
+    ) -> Result<deadpool::managed::Object<pool::LiteManager>, DbError> {
+        Ok(self.readers.get().await?)
+    }
+
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(JobOf {
+            work,
+            outcome: None,
+            reply,
+        });
+        let gone = || DbError::Unavailable("the writer has stopped".to_owned());
+        self.writer.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// A queued write.
+trait Job: Send {
+    /// Runs the work and keeps its outcome; false when it failed.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool>;
+    /// Answers the caller, once its fate is certain.
+    fn answer(self: Box<Self>, committed: Result<(), DbError>);
+}
+
+struct JobOf<T, E, F> {
+    work: F,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Job for JobOf<T, E, F>
+where
+    F: for<'t> FnMut(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send,
+    T: Send,
+    E: From<DbError> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let outcome = match AssertUnwindSafe((self.work)(tx)).catch_unwind().await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(DbError::Other("a write panicked".to_owned()).into()),
+            };
+            let went_well = outcome.is_ok();
+            self.outcome = Some(outcome);
+            went_well
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), DbError>) {
+        let outcome = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Err(error), Some(Ok(_)) | None) => Err(error.into()),
+            (Err(_), Some(Err(error))) => Err(error),
+            (Ok(()), None) => Err(DbError::Other("a write did not run".to_owned()).into()),
+        };
+        if self.reply.send(outcome).is_err() {
+            tracing::debug!("a caller left before its write was answered");
+        }
+    }
+}
+
+struct Writer {
+    connection: Option<SqliteConnection>,
+    connect: SqliteConnectOptions,
+    ids: Ids,
+    statements: Arc<AtomicU64>,
+    before_commit: Option<BeforeCommit>,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+}
+
+async fn write_loop(mut writer: Writer) {
+    while let Some(first) = writer.jobs.recv().await {
+        let mut group = vec![first];
+        match writer.run_group(&mut group).await {
+            Ok(true) => group.into_iter().for_each(|job| job.answer(Ok(()))),
+            Ok(false) if group.len() == 1 => answer_failed(group, "the write was rolled back"),
+            Ok(false) => {
+                for job in group {
+                    writer.run_alone(job).await;
+                }
+            }
+            Err(error) => answer_failed(group, &error.to_string()),
+        }
+    }
+    if let Some(connection) = writer.connection.take()
+        && let Err(error) = connection.close().await
+    {
+        tracing::warn!(%error, "the database file was not closed cleanly");
+    }
+}
+
+fn answer_failed(group: Vec<Box<dyn Job>>, why: &str) {
+    for job in group {
+        job.answer(Err(DbError::Other(why.to_owned())));
+    }
+}
+
+impl Writer {
+    /// Runs the group, which grows by what arrives meanwhile, in one transaction.
+    /// `Ok(false)`: one of it failed and nothing was written.
+    async fn run_group(&mut self, group: &mut Vec<Box<dyn Job>>) -> Result<bool, DbError> {
+        let mut tx = self.begin().await?;
+        let mut next = 0;
+        let mut well = true;
+        while well {
+            if next == group.len() {
+                if next >= GROUP_MAX {
+                    break;
+                }
+                match self.jobs.try_recv() {
+                    Ok(job) => group.push(job),
+                    Err(_) => break,
+                }
+            }
+            well = Self::run_job(group, next, &mut tx).await;
+            next += 1;
+        }
+        self.end(tx, well).await?;
+        Ok(well)
+    }
+
+    async fn run_job(group: &mut [Box<dyn Job>], index: usize, tx: &mut Tx) -> bool {
+        match group.get_mut(index) {
+            Some(job) => job.run(tx).await,
+            None => false,
+        }
+    }
+
+    async fn run_alone(&mut self, mut job: Box<dyn Job>) {
+        let outcome = async {
+            let mut tx = self.begin().await?;
+            let well = job.run(&mut tx).await;
+            self.end(tx, well).await?;
+            if well {
+                Ok(())
+            } else {
+                Err(DbError::Other("the write was rolled back".to_owned()))
+            }
+        }
+        .await;
+        job.answer(outcome);
+    }
+
+    async fn begin(&mut self) -> Result<Tx, DbError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => SqliteConnection::connect_with(&self.connect).await?,
+        };
+        let mut tx = Tx::new(
+            Held::Lite(connection),
+            self.ids.clone(),
+            Arc::clone(&self.statements),
+        );
+        sqlx_execute(&mut tx, "begin immediate").await?;
+        Ok(tx)
+    }
+
+    /// Commits or rolls back. On failure the connection is dropped, which rolls back, and the next
+    /// write opens a new one.
+    async fn end(&mut self, mut tx: Tx, well: bool) -> Result<(), DbError> {
+        if well && let Some(before_commit) = &self.before_commit {
+            before_commit().await;
+        }
+        sqlx_execute(&mut tx, if well { "commit" } else { "rollback" }).await?;
+        self.connection = tx.into_lite();
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Embedded migrations: `migrations/<service>/<engine>/`.
+
+use super::DbError;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+/// A service that owns tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Accounts, departments, sessions.
+    User,
+    /// Categories, reasons, approver assignments.
+    Catalog,
+    /// Budget requests.
+    Request,
+}
+
+impl Service {
+    /// Every service with tables.
+    pub const ALL: [Self; 3] = [Self::User, Self::Catalog, Self::Request];
+
+    /// The name of its schema (PostgreSQL) and of its file (SQLite).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Catalog => "catalog",
+            Self::Request => "request",
+        }
+    }
+
+    fn migrator(self, engine: EngineName) -> Migrator {
+        use EngineName::{Postgres, Sqlite};
+        match (self, engine) {
+            (Self::User, Postgres) => sqlx::migrate!("../migrations/user/postgres"),
+            (Self::User, Sqlite) => sqlx::migrate!("../migrations/user/sqlite"),
+            (Self::Catalog, Postgres) => sqlx::migrate!("../migrations/catalog/postgres"),
+            (Self::Catalog, Sqlite) => sqlx::migrate!("../migrations/catalog/sqlite"),
+            (Self::Request, Postgres) => sqlx::migrate!("../migrations/request/postgres"),
+            (Self::Request, Sqlite) => sqlx::migrate!("../migrations/request/sqlite"),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum EngineName {
+    Postgres,
+    Sqlite,
+}
+
+/// Brings a schema of PostgreSQL up to date. Nodes that start together wait for each other:
+/// the migrator holds an advisory lock from before the schema is made.
+pub(super) async fn postgres(connect: &PgConnectOptions, service: Service) -> Result<(), DbError> {
+    let mut connection = connect
+        .clone()
+        .options([("search_path", quoted(service))])
+        .log_statements(tracing::log::LevelFilter::Off)
+        .connect()
+        .await?;
+    let mut migrator = service.migrator(EngineName::Postgres);
+    migrator.create_schema(quoted(service));
+    migrator.run_direct(None, &mut connection, false).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+pub(super) async fn sqlite(
+    connection: &mut sqlx::SqliteConnection,
+    service: Service,
+) -> Result<(), DbError> {
+    let migrator = service.migrator(EngineName::Sqlite);
+    migrator.run_direct(None, connection, false).await?;
+    Ok(())
+}
+
+/// `user` is a keyword of PostgreSQL, so schema names are quoted.
+pub(super) fn quoted(service: Service) -> String {
+    format!("\"{}\"", service.name())
+}
