@@ -1,0 +1,119 @@
+//! How services hear of each other.
+//!
+//! A service writes an event into its [`outbox`](crate::outbox) in the transaction of the change; a
+//! relay hands it to a [`Bus`]; the bus brings it to each [`Consumer`], which writes its effect and
+//! the event's id ([`inbox`](crate::inbox)) in one transaction. At least once on the way, once in
+//! effect, in order per key. [`InProcess`] is the bus of a single process; a broker takes its place
+//! behind the same trait.
+
+mod in_process;
+
+pub use in_process::InProcess;
+
+use crate::db::DbError;
+use async_trait::async_trait;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// A stream of events of one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// People and departments.
+    User,
+    /// Categories, reasons and approver assignments.
+    Catalog,
+    /// Budget requests.
+    Request,
+    /// The levels of their approval.
+    Approval,
+}
+
+impl Topic {
+    /// Its name on the wire. The number goes up when old readers would misread new events.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "athena.user.v1",
+            Self::Catalog => "athena.catalog.v1",
+            Self::Request => "athena.request.v1",
+            Self::Approval => "athena.approval.v1",
+        }
+    }
+}
+
+/// Something that happened, as it travels (CloudEvents 1.0: the members besides `data` are its
+/// attributes).
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// UUIDv5 of record, version and kind: the same event has the same id however often it is sent.
+    pub id: Uuid,
+    /// Where it is published.
+    pub topic: Topic,
+    /// Events of one key are delivered in order.
+    pub key: Uuid,
+    /// What happened, for instance `category.changed`.
+    pub kind: String,
+    /// The record's version; a projection ignores older ones.
+    pub version: i64,
+    /// When it was written, in microseconds since the Unix epoch, by the database's clock.
+    pub time_us: i64,
+    /// The W3C trace context of the request that caused it.
+    pub traceparent: Option<String>,
+    /// The record as it stands after it.
+    pub data: Box<RawValue>,
+}
+
+impl Event {
+    /// Decodes [`Event::data`].
+    ///
+    /// # Errors
+    /// When it is not of this shape.
+    pub fn decode<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.data.get())
+    }
+}
+
+/// Why a bus did not take events. They stay in the outbox and are sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The broker is away, or refuses.
+    #[error("the bus is away: {0}")]
+    Unavailable(String),
+    /// A consumer in this process did not take them.
+    #[error("{consumer} did not take the events: {error}")]
+    Consumer {
+        /// Its name.
+        consumer: &'static str,
+        /// What it said.
+        error: ConsumeError,
+    },
+}
+
+/// Why a consumer did not take events. An event that is itself at fault is not such a reason: it is
+/// parked, and the others go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumeError {
+    /// Its database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Takes events of one topic, in order.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Returns when the events are safe: in the broker, or in every consumer's tables.
+    async fn publish(&self, events: &[Event]) -> Result<(), BusError>;
+}
+
+/// A service that keeps a projection of what others say.
+#[async_trait]
+pub trait Consumer: Send + Sync {
+    /// Its name, for logs and consumer groups.
+    fn name(&self) -> &'static str;
+
+    /// What it wants to hear.
+    fn topics(&self) -> &[Topic];
+
+    /// Takes events in order, each once in effect: usually by [`inbox::consume`](crate::inbox::consume).
+    async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError>;
+}

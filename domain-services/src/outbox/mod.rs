@@ -1,0 +1,152 @@
+//! Events leave a service through its outbox.
+//!
+//! [`append`] writes them in the transaction of the change they tell of, so that there is no change
+//! without its event and no event without its change. A [`Relay`] per service publishes them in
+//! order and marks them; it is woken by [`Wake`] after each commit. It selects the unmarked ones: a
+//! cursor over the sequence would skip what commits late.
+
+mod relay;
+
+pub use relay::Relay;
+
+use crate::db::{DbError, Tx, sql_by_engine};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// An event about to be written.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// UUIDv5 of record, version and kind.
+    pub id: Uuid,
+    /// Events of one key are delivered in order.
+    pub key: Uuid,
+    /// What happened, for instance `category.changed`.
+    pub kind: &'static str,
+    /// The record's version, from 1.
+    pub version: i64,
+    /// The W3C trace context of the request that caused it.
+    pub traceparent: Option<String>,
+    /// The record as it stands after it.
+    pub data: Box<RawValue>,
+}
+
+impl NewEvent {
+    /// `kind` happened to `record`, which became `version` and now reads `data`. Its key is the
+    /// record's id.
+    ///
+    /// # Errors
+    /// When `data` has no JSON form: a mistake in the program, told as a [`DbError`] because the
+    /// transaction cannot go on.
+    pub fn new(
+        kind: &'static str,
+        record: Uuid,
+        version: i64,
+        data: &impl Serialize,
+    ) -> Result<Self, DbError> {
+        let data = serde_json::value::to_raw_value(data)
+            .map_err(|error| DbError::Other(format!("an event does not encode: {error}")))?;
+        Ok(Self {
+            id: event_id(record, version, kind),
+            key: record,
+            kind,
+            version,
+            traceparent: None,
+            data,
+        })
+    }
+
+    /// The same event under another key (an approval's events follow their request's).
+    #[must_use]
+    pub fn keyed(self, key: Uuid) -> Self {
+        Self { key, ..self }
+    }
+
+    /// The same event with the trace context of the request that caused it.
+    #[must_use]
+    pub fn traced(self, traceparent: Option<String>) -> Self {
+        Self {
+            traceparent,
+            ..self
+        }
+    }
+}
+
+/// The namespace of event ids.
+const EVENTS: Uuid = Uuid::from_u128(0x4d0f_3c86_6f60_4d0b_9c55_9a5f_2d1e_7b31);
+
+fn event_id(record: Uuid, version: i64, kind: &str) -> Uuid {
+    Uuid::new_v5(&EVENTS, format!("{record}/{version}/{kind}").as_bytes())
+}
+
+/// Rows as both engines unpack them from one JSON argument.
+#[derive(Serialize)]
+struct Row<'a> {
+    n: usize,
+    id: Uuid,
+    key: Uuid,
+    kind: &'a str,
+    version: i64,
+    traceparent: Option<&'a str>,
+    body: &'a RawValue,
+}
+
+/// Writes events in the caller's transaction, in one statement however many there are. They are
+/// published in the order given. `now_us` is the database's clock, read under the lock that orders
+/// the change ([`Tx::now_us`]). Call [`Wake::ring`] after the commit.
+///
+/// # Errors
+/// The database's.
+pub async fn append(tx: &mut Tx, now_us: i64, events: &[NewEvent]) -> Result<(), DbError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<Row<'_>> = events
+        .iter()
+        .enumerate()
+        .map(|(n, event)| Row {
+            n,
+            id: event.id,
+            key: event.key,
+            kind: event.kind,
+            version: event.version,
+            traceparent: event.traceparent.as_deref(),
+            body: &event.data,
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows)
+        .map_err(|error| DbError::Other(format!("events do not encode: {error}")))?;
+    sql_by_engine(
+        "insert into outbox (id, key, type, version, time_us, traceparent, body)
+         select id, key, kind, version, $2, traceparent, body
+         from jsonb_to_recordset($1::jsonb)
+              as e(n bigint, id uuid, key uuid, kind text, version bigint, traceparent text, body jsonb)
+         order by n",
+        "insert into outbox (id, key, type, version, time_us, traceparent, body)
+         select unhex(value ->> '$.id', '-'), unhex(value ->> '$.key', '-'), value ->> '$.kind',
+                value ->> '$.version', $2, value ->> '$.traceparent', value -> '$.body'
+         from json_each($1) order by key",
+    )
+    .bind(rows)
+    .bind(now_us)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Wakes a service's relay.
+#[derive(Debug, Clone, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    /// Says that a transaction with events has been committed.
+    pub fn ring(&self) {
+        self.0.notify_one();
+    }
+
+    pub(crate) async fn rung(&self) {
+        self.0.notified().await;
+    }
+}
