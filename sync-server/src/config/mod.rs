@@ -1,0 +1,237 @@
+//! What an operator may set: a TOML file, over it `ATHENA_…` variables, over them flags.
+//!
+//! Every setting is one row of the table in [`settings`]; the file, the variables, the flags, `athena config
+//! check` and the help text all read that table. To add one: a field here, its default in
+//! [`Config::default`], a row there.
+
+mod load;
+mod settings;
+mod values;
+
+pub use load::{Loader, SettingError, Source};
+pub use settings::{SETTINGS, Setting};
+pub use values::Rate;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that can be set, with its defaults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where SQLite files and keys live; made when missing.
+    pub data_dir: PathBuf,
+    /// `sqlite:<folder>` or `postgres://…`; without one, SQLite under the data folder.
+    pub database_url: Option<Secret>,
+    /// Most connections to PostgreSQL for one service.
+    pub database_pool: u32,
+    /// How long a start waits for a database that does not answer.
+    pub database_wait: Duration,
+    /// The address phones use, when a proxy stands in front.
+    pub public_url: Option<String>,
+    /// Certificate chain (PEM); with it the server speaks TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate.
+    pub tls_key: Option<PathBuf>,
+    /// Whether the last hop of `X-Forwarded-For` names the client.
+    pub trust_forwarded_for: bool,
+    /// Requests a user, or an address without a user, may make; `None` is unlimited.
+    pub rate_limit: Option<Rate>,
+    /// Most changes in one batch.
+    pub max_changes: usize,
+    /// Most bytes of a request body as it arrives.
+    pub max_body: usize,
+    /// Most bytes of a request body once decompressed.
+    pub max_decoded: usize,
+    /// Deepest nesting of a request body.
+    pub max_depth: usize,
+    /// How far a device's stamp may be ahead of the server.
+    pub max_clock_ahead: Duration,
+    /// How long after its acceptance a vote may be rolled back.
+    pub rollback_window: Duration,
+    /// How much later a rollback made in time may still arrive.
+    pub rollback_grace: Duration,
+    /// How long a request may take before it is answered 503.
+    pub request_timeout: Duration,
+    /// How long a connection may take to send a request's headers; idle ones end after it too.
+    pub header_timeout: Duration,
+    /// How long a stop waits for requests that are being answered.
+    pub shutdown_timeout: Duration,
+    /// How often an idle event stream gets a comment.
+    pub stream_keepalive: Duration,
+    /// Which log lines are written: a level, or directives such as `info,sqlx=warn`.
+    pub log: String,
+    /// Text, JSON, or text on a terminal and JSON otherwise.
+    pub log_format: LogFormat,
+    /// Password of `admin@athena.local` at the first start; a random one is printed without it.
+    pub admin_password: Option<Secret>,
+    /// Whether to make the demo organisation.
+    pub demo: bool,
+    /// The services this process runs; empty means all of them.
+    pub only: BTreeSet<Service>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            data_dir: PathBuf::from("./athena-data"),
+            database_url: None,
+            database_pool: 16,
+            database_wait: Duration::from_secs(10),
+            public_url: None,
+            tls_cert: None,
+            tls_key: None,
+            trust_forwarded_for: false,
+            rate_limit: Some(Rate {
+                requests: 1_000,
+                per: Duration::from_secs(1),
+            }),
+            max_changes: 500,
+            max_body: 1 << 20,
+            max_decoded: 4 << 20,
+            max_depth: 32,
+            max_clock_ahead: Duration::from_mins(1),
+            rollback_window: Duration::from_hours(24),
+            rollback_grace: Duration::from_hours(12),
+            request_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(20),
+            stream_keepalive: Duration::from_secs(25),
+            log: "info".to_owned(),
+            log_format: LogFormat::Auto,
+            admin_password: None,
+            demo: false,
+            only: BTreeSet::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Whether this process runs `service`.
+    #[must_use]
+    pub fn runs(&self, service: Service) -> bool {
+        self.only.is_empty() || self.only.contains(&service)
+    }
+
+    /// The address to tell people: the public one, or the one that is listened on.
+    #[must_use]
+    pub fn address(&self, listening: SocketAddr) -> String {
+        let scheme = if self.tls_cert.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        self.public_url
+            .clone()
+            .unwrap_or_else(|| format!("{scheme}://{listening}"))
+    }
+
+    /// What no single setting can be blamed for alone.
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Some(("tls_cert", "and `tls_key` must be given together"));
+        }
+        if self.max_decoded < self.max_body {
+            return Some(("max_decoded", "must not be less than `max_body`"));
+        }
+        None
+    }
+}
+
+/// The services that `--only` can choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// Routing, limits and documents; needed in a process that phones talk to.
+    Gateway,
+    /// People, departments, sessions.
+    User,
+    /// Budget requests.
+    Request,
+    /// Levels and votes.
+    Approval,
+    /// Categories, reasons, assignments.
+    Catalog,
+    /// The log nobody can change.
+    Audit,
+    /// Push, e-mail, SMS.
+    Notification,
+}
+
+impl Service {
+    /// All of them, in the order they are documented.
+    pub const ALL: [Self; 7] = [
+        Self::Gateway,
+        Self::User,
+        Self::Request,
+        Self::Approval,
+        Self::Catalog,
+        Self::Audit,
+        Self::Notification,
+    ];
+
+    /// The name used in settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::User => "user",
+            Self::Request => "request",
+            Self::Approval => "approval",
+            Self::Catalog => "catalog",
+            Self::Audit => "audit",
+            Self::Notification => "notification",
+        }
+    }
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The name used in settings.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one who needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(set)")
+    }
+}
