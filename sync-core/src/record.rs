@@ -1,0 +1,301 @@
+//! A budget request's content: seven registers, one text, perhaps a tombstone.
+//!
+//! A record is a state-based CRDT (Shapiro, Preguiça, Baquero and Zawirski, "Conflict-free Replicated Data
+//! Types", 2011): registers are last-writer-wins by stamp, the tombstone is a maximum, the text is a set of
+//! edits ([`crate::text`]). Edits and states may come in any order, any number of times.
+
+use crate::canonical;
+use crate::field::{FIELDS, Field, REGISTERS};
+use crate::hlc::Stamp;
+use crate::text::{Text, TextError, TextWrite, Work};
+use crate::value::{self, Value};
+use std::cmp::Ordering;
+
+pub use crate::field::FieldSet;
+
+/// A value and when it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Register {
+    /// The value; `None` when cleared or never written.
+    pub value: Option<Value>,
+    /// When it was written; [`Stamp::ZERO`] = never.
+    pub stamp: Stamp,
+}
+
+impl Register {
+    /// How a write compares with what stands: the greater stamp wins, equal stamps (a cloned phone)
+    /// resolve by the value's canonical bytes. `Equal` only when both are the same.
+    fn order(&self, value: Option<&Value>, stamp: Stamp) -> Ordering {
+        stamp
+            .cmp(&self.stamp)
+            .then_with(|| value::canonical_cmp(value, self.value.as_ref()))
+    }
+}
+
+/// One stamped change of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// When it was made: of every write and of the text.
+    pub stamp: Stamp,
+    /// Register writes; `None` clears. Never holds [`Field::Justification`] (such a write is ignored).
+    pub writes: Vec<(Field, Option<Value>)>,
+    /// A change of the justification.
+    pub text: Option<TextWrite>,
+}
+
+/// What became of one field of an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Outcome {
+    /// The edit does not write it.
+    #[default]
+    Absent,
+    /// It stands now.
+    Won,
+    /// It stood already, by the same stamp.
+    Same,
+    /// Something later stands.
+    Lost,
+    /// A text edit was joined with others that its base did not know.
+    Joined,
+}
+
+/// What became of an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// By [`Field::index`].
+    pub outcomes: [Outcome; FIELDS],
+    /// What this edit overwrote: registers whose different, previously written value it replaced, and for
+    /// a text that gave way to a new start its last shown string with its starting stamp.
+    pub replaced: Vec<(Field, Register)>,
+}
+
+impl Applied {
+    /// What became of one field.
+    #[must_use]
+    pub fn outcome(&self, field: Field) -> Outcome {
+        self.outcomes
+            .get(field.index())
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// The fields with that outcome.
+    #[must_use]
+    pub fn with(&self, outcome: Outcome) -> FieldSet {
+        Field::ALL
+            .into_iter()
+            .filter(|field| self.outcome(*field) == outcome)
+            .collect()
+    }
+}
+
+/// What an edit would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// At least one write would win, or [`Record::apply`] would refuse the text.
+    WouldChange,
+    /// Every write stands already, stamp and all.
+    Stands,
+    /// Nothing shown would change, and these writes lose. A text edit among them may still be news (its
+    /// base lies in a text that lost): apply it all the same, so that edits based on it are understood.
+    Superseded(FieldSet),
+}
+
+/// The content of one request. Its join is commutative, associative and idempotent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    registers: [Register; REGISTERS],
+    text: Text,
+    tombstone: Option<Stamp>,
+}
+
+impl Record {
+    /// A record from what a store kept of it.
+    #[must_use]
+    pub fn from_parts(
+        registers: [Register; REGISTERS],
+        text: Text,
+        tombstone: Option<Stamp>,
+    ) -> Record {
+        Record {
+            registers,
+            text,
+            tombstone,
+        }
+    }
+
+    /// The register of a field; `None` for [`Field::Justification`], which is no register.
+    #[must_use]
+    pub fn register(&self, field: Field) -> Option<&Register> {
+        self.registers.get(field.index())
+    }
+
+    /// All registers, in the order of [`Field::REGISTERS`].
+    #[must_use]
+    pub fn registers(&self) -> &[Register; REGISTERS] {
+        &self.registers
+    }
+
+    /// The justification.
+    #[must_use]
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// When it was deleted, the latest time.
+    #[must_use]
+    pub fn tombstone(&self) -> Option<Stamp> {
+        self.tombstone
+    }
+
+    /// When a field was last written, `None` = never. For the justification the greatest of its heads.
+    #[must_use]
+    pub fn stamp(&self, field: Field) -> Option<Stamp> {
+        match self.register(field) {
+            Some(register) => Some(register.stamp).filter(|stamp| *stamp != Stamp::ZERO),
+            None => self.text.heads().last().copied(),
+        }
+    }
+
+    /// The greatest stamp this record knows of, superseded texts included; [`Stamp::ZERO`] for none. A
+    /// stamp above it is above everything written so far.
+    #[must_use]
+    pub fn max_stamp(&self) -> Stamp {
+        let registers = self.registers.iter().map(|register| register.stamp);
+        registers
+            .chain(self.tombstone)
+            .chain([self.text.max_stamp()])
+            .max()
+            .unwrap_or(Stamp::ZERO)
+    }
+
+    /// What [`Record::apply`] would do, without doing it and without loading any document: when this says
+    /// [`Effect::Stands`] or [`Effect::Superseded`], applying succeeds and shows the same record as before.
+    #[must_use]
+    pub fn effect(&self, edit: &Edit) -> Effect {
+        let mut lost = FieldSet::EMPTY;
+        for (field, value) in &edit.writes {
+            let Some(register) = self.register(*field) else {
+                continue;
+            };
+            match register.order(value.as_ref(), edit.stamp) {
+                Ordering::Greater => return Effect::WouldChange,
+                Ordering::Less => lost.insert(*field),
+                Ordering::Equal => {}
+            }
+        }
+        if let Some(write) = &edit.text {
+            match self.text.foresee(edit.stamp, write) {
+                Some(Outcome::Lost) => lost.insert(Field::Justification),
+                Some(Outcome::Same) => {}
+                _ => return Effect::WouldChange,
+            }
+        }
+        if lost.is_empty() {
+            Effect::Stands
+        } else {
+            Effect::Superseded(lost)
+        }
+    }
+
+    /// Takes an edit, in whatever order it comes. Deletion is not looked at: whether a deleted record takes
+    /// edits is for the rules above.
+    ///
+    /// # Errors
+    /// What [`Text::apply`] says of the edit's text; then nothing has changed.
+    pub fn apply(&mut self, edit: &Edit, work: &mut Work) -> Result<Applied, TextError> {
+        let mut applied = Applied {
+            outcomes: [Outcome::Absent; FIELDS],
+            replaced: Vec::new(),
+        };
+        // The text first: it alone can fail.
+        if let Some(write) = &edit.text {
+            self.apply_text(edit.stamp, write, work, &mut applied)?;
+        }
+        for (field, value) in &edit.writes {
+            let places = (
+                self.registers.get_mut(field.index()),
+                applied.outcomes.get_mut(field.index()),
+            );
+            let (Some(register), Some(outcome)) = places else {
+                continue;
+            };
+            *outcome = match register.order(value.as_ref(), edit.stamp) {
+                Ordering::Less => Outcome::Lost,
+                Ordering::Equal => Outcome::Same,
+                Ordering::Greater => {
+                    let new = Register {
+                        value: value.clone(),
+                        stamp: edit.stamp,
+                    };
+                    let old = std::mem::replace(register, new);
+                    if old.stamp != Stamp::ZERO && old.value != register.value {
+                        applied.replaced.push((*field, old));
+                    }
+                    Outcome::Won
+                }
+            };
+        }
+        Ok(applied)
+    }
+
+    fn apply_text(
+        &mut self,
+        stamp: Stamp,
+        write: &TextWrite,
+        work: &mut Work,
+        applied: &mut Applied,
+    ) -> Result<(), TextError> {
+        let root = self.text.root();
+        let shown = self.text.value().map(Box::<str>::from);
+        let outcome = self.text.apply(stamp, write, work)?;
+        if let Some(root) = root.filter(|root| self.text.root() != Some(*root))
+            && self.text.value() != shown.as_deref()
+        {
+            let old = Register {
+                value: shown.map(Value::Text),
+                stamp: root,
+            };
+            applied.replaced.push((Field::Justification, old));
+        }
+        if let Some(place) = applied.outcomes.get_mut(Field::Justification.index()) {
+            *place = outcome;
+        }
+        Ok(())
+    }
+
+    /// Deletes the record; the greatest stamp is kept, and nothing takes it away again.
+    pub fn delete(&mut self, stamp: Stamp) {
+        self.tombstone = self.tombstone.max(Some(stamp));
+    }
+
+    /// Joins another state of the same record into this one.
+    ///
+    /// # Errors
+    /// [`TextError::StampReused`] when the texts hold different edits under one stamp,
+    /// [`TextError::Corrupt`] when a kept document cannot be read; then nothing has changed.
+    pub fn merge(&mut self, other: &Record) -> Result<(), TextError> {
+        self.text.merge(&other.text)?;
+        for (mine, theirs) in self.registers.iter_mut().zip(&other.registers) {
+            if mine.order(theirs.value.as_ref(), theirs.stamp).is_gt() {
+                mine.clone_from(theirs);
+            }
+        }
+        self.tombstone = self.tombstone.max(other.tombstone);
+        Ok(())
+    }
+
+    /// Bytes that are the same for the same state, whatever order and however often its changes came in.
+    /// For comparing replicas, not for storing: nothing reads them back.
+    #[must_use]
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        for register in &self.registers {
+            out.extend_from_slice(&register.stamp.to_bytes());
+            canonical::write_value(&mut out, register.value.as_ref());
+        }
+        out.extend_from_slice(&self.tombstone.unwrap_or(Stamp::ZERO).to_bytes());
+        self.text.write_canonical(&mut out);
+        out
+    }
+}
