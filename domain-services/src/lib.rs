@@ -1,10 +1,15 @@
 //! The services of Athena Budget and what they stand on.
 
 pub mod bus;
+mod collection;
 pub mod db;
+pub mod events;
 pub mod identity;
+pub mod inbox;
 pub mod invalid;
 pub mod outbox;
 pub mod paging;
 pub mod time;
 pub mod user;
+
+pub use collection::CollectionVersion;

@@ -110,6 +110,28 @@ impl std::fmt::Display for Cursor {
     }
 }
 
+/// A row of a list and when it was made, by which lists are ordered.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Dated<T> {
+    #[sqlx(flatten)]
+    pub(crate) record: T,
+    pub(crate) created_us: i64,
+}
+
+impl PageQuery {
+    /// Makes a page of dated rows.
+    pub(crate) fn page_of<T>(&self, rows: Vec<Dated<T>>, id: impl Fn(&T) -> Uuid) -> Page<T> {
+        let page = self.page(rows, |row| Cursor {
+            at_us: row.created_us,
+            id: id(&row.record),
+        });
+        Page {
+            items: page.items.into_iter().map(|row| row.record).collect(),
+            next: page.next,
+        }
+    }
+}
+
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Page<T> {
