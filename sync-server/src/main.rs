@@ -1,28 +1,107 @@
 //! The `athena` program.
 
 use clap::Parser;
+use std::fmt::Display;
 use std::process::ExitCode;
 use sync_server::cli::{self, Cli, Command, ConfigCommand};
-use sync_server::config::SettingError;
+use sync_server::config::{Config, SettingError};
+use sync_server::{Running, docs, serve, telemetry, welcome};
 
 /// Exit code of a start that wrong settings stop, as clap's own for wrong arguments.
 const WRONG_SETTING: u8 = 2;
 
 fn main() -> ExitCode {
+    // Whoever speaks TLS, to phones or to PostgreSQL, uses this provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match Cli::parse().command {
         Command::Config(ConfigCommand::List) => print!("{}", cli::explained()),
         Command::Config(ConfigCommand::Check(args)) => match args.load(std::iter::empty()) {
             Ok(config) => print!("{}", cli::shown(&config)),
-            Err(errors) => return refuse(&errors),
+            Err(errors) => return refused(&errors),
         },
-        Command::Serve(_) | Command::Migrate(_) | Command::Openapi => return ExitCode::FAILURE,
+        Command::Openapi => print!("{}", docs::openapi_text()),
+        Command::Migrate(args) => return with(args.load(std::iter::empty()), migrate),
+        Command::Serve(args) => return with(args.load(), run),
     }
     ExitCode::SUCCESS
 }
 
-fn refuse(errors: &[SettingError]) -> ExitCode {
+/// Runs a command that needs settings, a log and a runtime.
+fn with<F: Future<Output = ExitCode>>(
+    config: Result<Config, Vec<SettingError>>,
+    command: impl FnOnce(Config) -> F,
+) -> ExitCode {
+    let config = match config {
+        Ok(config) => config,
+        Err(errors) => return refused(&errors),
+    };
+    let _log = telemetry::start(&config.log, config.log_format);
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(command(config)),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn migrate(config: Config) -> ExitCode {
+    match serve::migrate(&config).await {
+        Ok(()) => {
+            println!("The database is up to date.");
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+async fn run(config: Config) -> ExitCode {
+    let mut running = match sync_server::start(config.clone()).await {
+        Ok(running) => running,
+        Err(error) => return failed(&error),
+    };
+    print!("{}", welcome::text(&config, &running));
+    tokio::select! {
+        error = running.failed() => failed(&error),
+        () = asked_to_stop() => stop(running).await,
+    }
+}
+
+/// The second time it is asked, it stops at once.
+async fn stop(running: Running) -> ExitCode {
+    eprintln!("athena: stopping");
+    tokio::select! {
+        () = running.shutdown() => ExitCode::SUCCESS,
+        () = asked_to_stop() => ExitCode::FAILURE,
+    }
+}
+
+async fn asked_to_stop() {
+    let interrupted = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupted.await;
+}
+
+fn refused(errors: &[SettingError]) -> ExitCode {
     for error in errors {
         eprintln!("athena: {error}");
     }
     ExitCode::from(WRONG_SETTING)
+}
+
+fn failed(error: &dyn Display) -> ExitCode {
+    eprintln!("athena: {error}");
+    ExitCode::FAILURE
 }

@@ -2,3 +2,14 @@
 //! convert.
 
 pub mod access;
+pub mod auth;
+pub mod schema;
+
+use crate::app::App;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Every route, with its description.
+#[must_use]
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(auth::routes())
+}

@@ -312,6 +312,11 @@ mod tests {
     fn what_contradicts_is_refused() {
         let said = sentence(Loader::new().flags([("tls_cert", "cert.pem".to_owned())]));
         assert!(said.contains("`tls_cert` and `tls_key`"), "{said}");
+        let said = sentence(Loader::new().flags([("only", "request,approval".to_owned())]));
+        assert!(
+            said.contains("user, request and catalog together"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -139,6 +139,14 @@ impl Config {
         if self.max_decoded < self.max_body {
             return Some(("max_decoded", "must not be less than `max_body`"));
         }
+        let together = [Service::User, Service::Request, Service::Catalog];
+        if !together.into_iter().all(|service| self.runs(service)) {
+            return Some((
+                "only",
+                "must name user, request and catalog together: services in processes of their own need \
+                 Kafka, which this version cannot use yet",
+            ));
+        }
         None
     }
 }

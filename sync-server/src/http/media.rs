@@ -4,15 +4,7 @@ use crate::problem::{Code, Problem};
 use axum::extract::FromRequestParts;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, request::Parts};
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// RFC 8259.
-    Json,
-    /// The same structure in MessagePack.
-    MessagePack,
-}
+pub use sync_core::wire::Format;
 
 /// The media type an answer of this format is labelled with.
 #[must_use]

@@ -12,6 +12,7 @@ pub mod media;
 pub mod metrics;
 pub mod params;
 pub mod reply;
+pub mod stream;
 pub mod trace;
 
 use axum::Router;

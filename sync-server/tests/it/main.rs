@@ -10,3 +10,4 @@ mod actors;
 mod bodies;
 mod edge;
 mod limits;
+mod process;

@@ -1,0 +1,13 @@
+//! The shapes of bodies, for the API document.
+//!
+//! Services write and read their bodies without these types (a batch once, straight from rows); tests decode
+//! real answers into them, and they refuse members they do not know, so that the document cannot say one
+//! thing and the server another.
+
+mod catalog;
+mod request;
+mod user;
+
+pub use catalog::*;
+pub use request::*;
+pub use user::*;

@@ -1,0 +1,99 @@
+//! The description of the interface, made from the handlers: `/openapi.json`, and `/docs` to read it.
+
+use crate::api;
+use crate::problem::{Code, Document};
+use axum::Router;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::{Modify, OpenApi as _};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Athena Budget",
+        description = "Budget requests that are drafted offline, merged, submitted and approved. \
+Bodies are JSON or, same structure, `application/msgpack`; they may be compressed with gzip or zstd. \
+Errors are problem documents (RFC 9457) with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(Document<'_>, Code)),
+    modifiers(&Bearer, &Problems),
+)]
+struct Described;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, api: &mut OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("The `accessToken` of a login, good for 15 minutes."))
+            .build();
+        api.components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, api: &mut OpenApi) {
+        let document = ContentBuilder::new()
+            .schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))))
+            .build();
+        let response = ResponseBuilder::new()
+            .description("What went wrong; branch on `code`.")
+            .content(crate::problem::MEDIA_TYPE, document)
+            .build();
+        api.components
+            .get_or_insert_default()
+            .responses
+            .insert("Problem".to_owned(), RefOr::T(response));
+    }
+}
+
+/// The whole document.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    let mut document = Described::openapi();
+    document.merge(api::routes().into_openapi());
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            operation.responses.responses.insert(
+                "default".to_owned(),
+                RefOr::Ref(Ref::from_response_name("Problem")),
+            );
+        }
+    }
+    document
+}
+
+/// The whole document as text, as it is committed.
+#[must_use]
+pub fn openapi_text() -> String {
+    let mut text = serde_json::to_string_pretty(&openapi()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// `/openapi.json` and `/docs`.
+pub fn routes() -> Router {
+    let text = Bytes::from(openapi_text());
+    let document =
+        get(move || async move { ([(CONTENT_TYPE, "application/json")], text).into_response() });
+    let reader = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
+    Router::new().route("/openapi.json", document).merge(reader)
+}
