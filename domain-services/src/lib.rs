@@ -9,6 +9,7 @@ pub mod inbox;
 pub mod invalid;
 pub mod outbox;
 pub mod paging;
+pub mod request;
 pub mod time;
 pub mod user;
 

@@ -19,7 +19,7 @@ mod url;
 pub use error::DbError;
 pub use lite::BeforeCommit;
 pub use migrate::Service;
-pub use query::{On, Query, Row, Val, sql, sql_by_engine};
+pub use query::{IdList, On, Query, Row, Val, sql, sql_by_engine, sql_pg};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};
 

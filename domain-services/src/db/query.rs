@@ -54,6 +54,44 @@ pub enum On<'a> {
     Tx(&'a mut Tx),
 }
 
+impl On<'_> {
+    /// Whether the statement will run on SQLite.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        match self {
+            Self::Db(db) => db.is_sqlite(),
+            Self::Tx(tx) => tx.is_sqlite(),
+        }
+    }
+
+    /// The same place, for one statement of several.
+    pub fn again(&mut self) -> On<'_> {
+        match self {
+            Self::Db(db) => On::Db(db),
+            Self::Tx(tx) => On::Tx(tx),
+        }
+    }
+}
+
+/// Ids bound as one argument: an array on PostgreSQL (`= any($1)`), a JSON array of hexadecimal
+/// text on SQLite (`in (select unhex(value) from json_each($1))`).
+#[derive(Debug, Clone)]
+pub struct IdList(pub Vec<uuid::Uuid>);
+
+impl Val for IdList {
+    fn pg(self: Box<Self>, arguments: &mut PgArguments) -> Result<(), sqlx::error::BoxDynError> {
+        arguments.add(self.0)
+    }
+
+    fn lite(
+        self: Box<Self>,
+        arguments: &mut SqliteArguments,
+    ) -> Result<(), sqlx::error::BoxDynError> {
+        let hex: Vec<_> = self.0.iter().map(uuid::Uuid::as_simple).collect();
+        Arguments::add(arguments, serde_json::to_string(&hex)?)
+    }
+}
+
 impl<'a> From<&'a Db> for On<'a> {
     fn from(db: &'a Db) -> Self {
         Self::Db(db)
@@ -70,7 +108,24 @@ impl<'a> From<&'a mut Tx> for On<'a> {
 pub struct Query {
     pg: &'static str,
     lite: &'static str,
-    arguments: Vec<Box<dyn Val>>,
+    arguments: Given,
+}
+
+/// A statement's arguments: values that suit either engine, or arrays already encoded for one.
+enum Given {
+    Values(Vec<Box<dyn Val>>),
+    Pg(Box<PgArguments>),
+}
+
+/// A statement for PostgreSQL alone, with arguments that were encoded in place: the bulk
+/// statements bind dozens of arrays, and boxing a copy of each would double their cost.
+#[must_use]
+pub fn sql_pg(text: &'static str, arguments: PgArguments) -> Query {
+    Query {
+        pg: text,
+        lite: "",
+        arguments: Given::Pg(Box::new(arguments)),
+    }
 }
 
 /// A statement whose text both engines understand, with placeholders `$1`, `$2`, ….
@@ -85,7 +140,7 @@ pub fn sql_by_engine(pg: &'static str, lite: &'static str) -> Query {
     Query {
         pg,
         lite,
-        arguments: Vec::new(),
+        arguments: Given::Values(Vec::new()),
     }
 }
 
@@ -141,13 +196,19 @@ impl Query {
     /// Binds the next placeholder.
     #[must_use]
     pub fn bind(mut self, value: impl Val + 'static) -> Self {
-        self.arguments.push(Box::new(value));
+        if let Given::Values(values) = &mut self.arguments {
+            values.push(Box::new(value));
+        }
         self
     }
 
     fn pg_arguments(self) -> Result<PgArguments, DbError> {
+        let values = match self.arguments {
+            Given::Pg(arguments) => return Ok(*arguments),
+            Given::Values(values) => values,
+        };
         let mut arguments = PgArguments::default();
-        for value in self.arguments {
+        for value in values {
             value
                 .pg(&mut arguments)
                 .map_err(|error| DbError::Other(error.to_string()))?;
@@ -156,8 +217,13 @@ impl Query {
     }
 
     fn lite_arguments(self) -> Result<SqliteArguments, DbError> {
+        let Given::Values(values) = self.arguments else {
+            return Err(DbError::Other(
+                "a statement for PostgreSQL was run on SQLite".to_owned(),
+            ));
+        };
         let mut arguments = SqliteArguments::default();
-        for value in self.arguments {
+        for value in values {
             value
                 .lite(&mut arguments)
                 .map_err(|error| DbError::Other(error.to_string()))?;

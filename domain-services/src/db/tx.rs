@@ -59,7 +59,7 @@ impl Tx {
     /// # Errors
     /// The database's.
     pub async fn now_us(&mut self) -> Result<i64, DbError> {
-        if matches!(self.held, Some(Held::Lite(_))) {
+        if self.is_sqlite() {
             return Ok(self.ids.now_us());
         }
         let (now_us,): (i64,) =
@@ -67,6 +67,12 @@ impl Tx {
                 .fetch_one(self)
                 .await?;
         Ok(now_us)
+    }
+
+    /// Whether this is SQLite.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self.held, Some(Held::Lite(_)))
     }
 
     pub(super) fn connection(&mut self) -> Result<Connection<'_>, DbError> {

@@ -1,0 +1,157 @@
+//! What the request service knows of the catalogue, and whether it makes a chain of approvers.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// A category, as its events told.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::request) struct Category {
+    pub(in crate::request) levels: u8,
+    pub(in crate::request) active: bool,
+}
+
+/// A reason, as its events told.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::request) struct Reason {
+    pub(in crate::request) category_id: Option<Uuid>,
+    pub(in crate::request) active: bool,
+}
+
+/// Who decides a level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::request) struct Level {
+    pub(in crate::request) level: u8,
+    pub(in crate::request) approver_ids: Vec<Uuid>,
+    pub(in crate::request) quorum: u8,
+}
+
+/// The part of the projections that a batch asks for.
+#[derive(Debug, Clone, Default)]
+pub(in crate::request) struct Catalog {
+    pub(in crate::request) categories: HashMap<Uuid, Category>,
+    pub(in crate::request) reasons: HashMap<Uuid, Reason>,
+    pub(in crate::request) levels: HashMap<Uuid, Vec<Level>>,
+    pub(in crate::request) active_approvers: HashSet<Uuid>,
+}
+
+impl Catalog {
+    /// The chain to pin for a request of `requester` in a category of `levels` levels, or the first
+    /// level that lacks people: each level needs as many active approvers as its quorum, none of
+    /// them the requester, and one person fills one level.
+    pub(super) fn chain(
+        &self,
+        category: Uuid,
+        levels: u8,
+        requester: Uuid,
+    ) -> Result<Vec<Level>, u8> {
+        let assigned = self.levels.get(&category).map_or(&[][..], Vec::as_slice);
+        let mut chain = Vec::with_capacity(usize::from(levels));
+        for level in 1..=levels {
+            let Some(found) = assigned.iter().find(|found| found.level == level) else {
+                return Err(level);
+            };
+            let mut pinned = found.clone();
+            pinned
+                .approver_ids
+                .retain(|person| *person != requester && self.active_approvers.contains(person));
+            chain.push(pinned);
+        }
+        fill(&chain).map(|()| chain)
+    }
+}
+
+/// Gives each level its quorum of people, nobody twice: a bipartite matching by augmenting paths
+/// (Kuhn), over at most a few dozen people.
+fn fill(chain: &[Level]) -> Result<(), u8> {
+    let seats: Vec<&Level> = chain
+        .iter()
+        .flat_map(|level| std::iter::repeat_n(level, usize::from(level.quorum.max(1))))
+        .collect();
+    let mut seated: HashMap<Uuid, usize> = HashMap::new();
+    for (seat, level) in seats.iter().enumerate() {
+        if !take_seat(seat, &seats, &mut seated, &mut HashSet::new()) {
+            return Err(level.level);
+        }
+    }
+    Ok(())
+}
+
+fn take_seat(
+    seat: usize,
+    seats: &[&Level],
+    seated: &mut HashMap<Uuid, usize>,
+    asked: &mut HashSet<Uuid>,
+) -> bool {
+    let Some(level) = seats.get(seat) else {
+        return false;
+    };
+    for person in &level.approver_ids {
+        if !asked.insert(*person) {
+            continue;
+        }
+        let free = match seated.get(person).copied() {
+            None => true,
+            Some(other) => take_seat(other, seats, seated, asked),
+        };
+        if free {
+            seated.insert(*person, seat);
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(n: u128) -> Uuid {
+        Uuid::from_u128(n)
+    }
+
+    fn level(level: u8, people: &[u128], quorum: u8) -> Level {
+        Level {
+            level,
+            approver_ids: people.iter().copied().map(person).collect(),
+            quorum,
+        }
+    }
+
+    fn catalog(levels: Vec<Level>) -> Catalog {
+        Catalog {
+            active_approvers: levels
+                .iter()
+                .flat_map(|level| level.approver_ids.clone())
+                .collect(),
+            levels: HashMap::from([(person(100), levels)]),
+            ..Catalog::default()
+        }
+    }
+
+    #[test]
+    fn one_person_fills_one_level() {
+        let shared = catalog(vec![level(1, &[1], 1), level(2, &[1], 1)]);
+        assert_eq!(shared.chain(person(100), 2, person(9)), Err(2));
+        let rearranged = catalog(vec![level(1, &[1, 2], 1), level(2, &[1], 1)]);
+        assert!(rearranged.chain(person(100), 2, person(9)).is_ok());
+    }
+
+    #[test]
+    fn the_requester_and_the_inactive_do_not_count() {
+        let mut own = catalog(vec![level(1, &[1, 2], 1)]);
+        let chain = own.chain(person(100), 1, person(1)).unwrap();
+        assert_eq!(chain[0].approver_ids, [person(2)]);
+        own.active_approvers.remove(&person(2));
+        assert_eq!(own.chain(person(100), 1, person(1)), Err(1));
+    }
+
+    #[test]
+    fn a_quorum_needs_as_many_people_and_a_missing_level_none() {
+        let two = catalog(vec![level(1, &[1, 2], 2)]);
+        assert!(two.chain(person(100), 1, person(9)).is_ok());
+        assert_eq!(two.chain(person(100), 1, person(2)), Err(1));
+        assert_eq!(two.chain(person(100), 2, person(9)), Err(2));
+    }
+}

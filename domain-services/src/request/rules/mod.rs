@@ -1,0 +1,14 @@
+//! What becomes of a batch: pure, from what is stored and what was sent to verdicts and writes.
+
+mod chain;
+mod decide;
+mod decision;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod upsert;
+
+pub(super) use chain::{Catalog, Category, Level, Reason};
+pub(super) use decide::{Batch, Carry, Context, Snapshot};
+pub(super) use decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
+pub(super) use submit::{create, digest_of_content};

@@ -1,0 +1,19 @@
+//! The request service's SQL.
+
+mod history;
+mod lists;
+mod pages;
+mod projections;
+mod read;
+mod rows;
+mod write;
+mod write_lite;
+mod write_pg;
+
+pub(super) use history::{StoryRow, story};
+pub(super) use lists::{Filter, find, list};
+pub(super) use pages::{heads, page};
+pub(super) use projections::{assignment, category, person, reason};
+pub(super) use read::{Named, lock_head, read};
+pub(super) use rows::RequestRow;
+pub(super) use write::{Written, write};

@@ -1,0 +1,113 @@
+//! A request's story: what happened to it, with the values that lost or were refused.
+
+use super::reads::RequestRecord;
+use super::service::{RequestError, RequestService};
+use super::store::{self, StoryRow};
+use super::view::Time;
+use crate::identity::Identity;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use std::collections::BTreeMap;
+use sync_core::field::Field;
+use uuid::Uuid;
+
+/// What happened, oldest first.
+#[derive(Debug, Serialize)]
+pub struct Story {
+    /// The lines.
+    pub items: Vec<StoryItem>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoryItem {
+    /// When, in microseconds since the Unix epoch.
+    #[serde(rename = "at", serialize_with = "time")]
+    pub at_us: i64,
+    /// Who did it.
+    pub actor_id: Uuid,
+    /// `created`, `edited`, `superseded`, `refused`, `submitted`, ….
+    pub event: String,
+    /// What it was about.
+    pub detail: serde_json::Value,
+}
+
+fn time<S: Serializer>(at_us: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    Time(*at_us).serialize(serializer)
+}
+
+impl RequestService {
+    /// A request's story, to whom may read the request.
+    ///
+    /// # Errors
+    /// [`RequestError::NotFound`], for another's request too; the database's.
+    pub async fn history(&self, who: &Identity, id: Uuid) -> Result<Story, RequestError> {
+        let record = self.find(who, id).await?;
+        let mut items = written(&record)?;
+        for row in store::story(&self.db, id).await? {
+            items.push(line(row)?);
+        }
+        items.sort_by_key(|item| (item.at_us, rank(&item.event)));
+        Ok(Story { items })
+    }
+}
+
+/// Nothing comes before its creation, and an edit before what was made of it.
+fn rank(event: &str) -> u8 {
+    match event {
+        "created" => 0,
+        "edited" => 1,
+        _ => 2,
+    }
+}
+
+fn line(row: StoryRow) -> Result<StoryItem, RequestError> {
+    let mut detail: serde_json::Value = serde_json::from_str(&row.detail)
+        .map_err(|error| crate::db::DbError::Decode(format!("history {}: {error}", row.op_id)))?;
+    detail["opId"] = json!(row.op_id);
+    if !row.code.is_empty() {
+        detail["code"] = json!(row.code);
+    }
+    Ok(StoryItem {
+        at_us: row.at_us,
+        actor_id: row.actor_id,
+        event: row.event,
+        detail,
+    })
+}
+
+/// The creation and the last edit of each field, as the record's own stamps tell them: an edit that
+/// won needs no second row. Their time is the device's, held between creation and last change.
+fn written(record: &RequestRecord) -> Result<Vec<StoryItem>, RequestError> {
+    let row = &record.0;
+    let mut stamps = row.stamps()?;
+    let heads = row.heads(&stamps)?;
+    if let Some(head) = heads.last() {
+        stamps[Field::Justification.index()] = Some(*head);
+    }
+    let mut edits: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for (field, stamp) in Field::ALL.into_iter().zip(stamps) {
+        if let Some(stamp) = stamp {
+            edits.entry(stamp).or_default().push(field.name());
+        }
+    }
+    let mut items = vec![StoryItem {
+        at_us: row.created_us,
+        actor_id: row.owner_id,
+        event: "created".to_owned(),
+        detail: json!({}),
+    }];
+    for (stamp, fields) in edits {
+        let device_us = i64::try_from(stamp.millis())
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000);
+        items.push(StoryItem {
+            at_us: device_us.clamp(row.created_us, row.at_us.max(row.created_us)),
+            actor_id: row.owner_id,
+            event: "edited".to_owned(),
+            detail: json!({ "hlc": stamp, "fields": fields }),
+        });
+    }
+    Ok(items)
+}
