@@ -37,17 +37,19 @@ pub(crate) async fn version(
     )
 }
 
-/// Counts a change of the list `name`. Its row is held until commit, so changes of one list are
-/// made one after the other, and their events are in the order of their commits.
-pub(crate) async fn bump(tx: &mut Tx, name: &'static str, now_us: i64) -> Result<(), DbError> {
+/// Counts a change of the list `name`, and tells the database's time after it. The list's row is
+/// held until commit, so changes of one list are made one after the other, and their times and
+/// events are in the order of their commits.
+pub(crate) async fn bump(tx: &mut Tx, name: &'static str) -> Result<i64, DbError> {
+    let process_us = tx.ids().now_us();
     sql(
         "insert into collection (name, counter, changed_us) values ($1, 1, $2)
          on conflict (name) do update
          set counter = collection.counter + 1, changed_us = excluded.changed_us",
     )
     .bind(name)
-    .bind(now_us)
-    .execute(tx)
+    .bind(process_us)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    tx.now_us().await
 }

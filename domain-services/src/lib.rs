@@ -1,6 +1,7 @@
 //! The services of Athena Budget and what they stand on.
 
 pub mod bus;
+pub mod catalog;
 mod collection;
 pub mod db;
 pub mod events;

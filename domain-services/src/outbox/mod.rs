@@ -13,6 +13,7 @@ use crate::db::{DbError, Tx, sql_by_engine};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use sync_core::canonical::event_id;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -49,7 +50,7 @@ impl NewEvent {
         let data = serde_json::value::to_raw_value(data)
             .map_err(|error| DbError::Other(format!("an event does not encode: {error}")))?;
         Ok(Self {
-            id: event_id(record, version, kind),
+            id: event_id(record, u64::try_from(version).unwrap_or(0), kind),
             key: record,
             kind,
             version,
@@ -72,13 +73,6 @@ impl NewEvent {
             ..self
         }
     }
-}
-
-/// The namespace of event ids.
-const EVENTS: Uuid = Uuid::from_u128(0x4d0f_3c86_6f60_4d0b_9c55_9a5f_2d1e_7b31);
-
-fn event_id(record: Uuid, version: i64, kind: &str) -> Uuid {
-    Uuid::new_v5(&EVENTS, format!("{record}/{version}/{kind}").as_bytes())
 }
 
 /// Rows as both engines unpack them from one JSON argument.

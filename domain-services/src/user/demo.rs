@@ -49,14 +49,23 @@ impl UserService {
     /// # Errors
     /// The database's.
     pub async fn create_demo(&self) -> Result<(), UserError> {
-        let departments = DEPARTMENTS.map(|name| NewDepartment {
-            id: Some(department_id(name)),
-            name: name.to_owned(),
-        });
-        self.create_departments(departments.to_vec()).await?;
+        // Looking first: at a second start nothing is hashed again, and what an admin has changed
+        // since is left as it is.
+        let mut departments = Vec::new();
+        for name in DEPARTMENTS {
+            let id = department_id(name);
+            if store::find_department(&self.db, id).await?.is_none() {
+                departments.push(NewDepartment {
+                    id: Some(id),
+                    name: name.to_owned(),
+                });
+            }
+        }
+        if !departments.is_empty() {
+            self.create_departments(departments).await?;
+        }
         let mut missing = Vec::new();
         for (n, (name, full_name, role)) in PEOPLE.into_iter().enumerate() {
-            // Looking first: a password that is already hashed costs no time at a second start.
             if store::find_user(&self.db, demo_user_id(name))
                 .await?
                 .is_none()

@@ -134,13 +134,12 @@ impl UserService {
             .write(move |tx| {
                 let departments = departments.clone();
                 Box::pin(async move {
-                    let now_us = tx.now_us().await?;
+                    let now_us = collection::bump(tx, store::DEPARTMENTS).await?;
                     for department in &departments {
                         match store::find_department(&mut *tx, department.id).await? {
                             Some(there) if there.name == department.name => {}
                             Some(_) => return Err(UserError::IdTaken),
                             None => {
-                                collection::bump(tx, store::DEPARTMENTS, now_us).await?;
                                 store::insert_department(tx, department, now_us).await?;
                                 let event = NewEvent::new(
                                     DEPARTMENT_CHANGED,
