@@ -74,7 +74,7 @@ impl RequestService {
             tries += 1;
             let service = service.clone();
             let job = job.clone();
-            let tried = self
+            let created = self
                 .db
                 .write(move |tx| {
                     let service = service.clone();
@@ -82,7 +82,7 @@ impl RequestService {
                     Box::pin(async move { service.create_under_lock(&job, tx).await })
                 })
                 .await;
-            match tried {
+            match created {
                 Err(RequestError::Db(DbError::Unique { .. } | DbError::NotNull(_)))
                     if tries < 3 => {}
                 other => break other?,
@@ -110,9 +110,10 @@ impl RequestService {
         let edit = content(job, hlc)?;
         let digest = rules::digest_of_content(job.id, &edit);
         if let Some(logged) = snapshot.logged.get(&job.op_id) {
-            return match logged.digest == digest {
-                true => Ok(Outcome::Known(logged.request_id)),
-                false => Err(reused()),
+            return if logged.digest == digest {
+                Ok(Outcome::Known(logged.request_id))
+            } else {
+                Err(reused())
             };
         }
         if snapshot.records.contains_key(&job.id) {

@@ -102,12 +102,12 @@ impl RequestService {
         let mut tries = 0;
         loop {
             tries += 1;
-            let tried = if tries <= OPTIMISTIC_TRIES {
+            let attempt = if tries <= OPTIMISTIC_TRIES {
                 self.try_optimistic(job).await
             } else {
                 self.try_locked(job).await
             };
-            match tried {
+            match attempt {
                 Ok(Tried::Done(decision)) => return Ok(*decision),
                 Ok(Tried::Lost) if tries < TRIES_MAX => {}
                 Ok(Tried::Lost) => {
@@ -361,10 +361,7 @@ fn named(items: &[Result<RequestItem, Broken>]) -> Named {
     let mut named = Named::default();
     let mut seen = HashSet::with_capacity(items.len());
     for item in items {
-        let item = match item {
-            Ok(item) => item,
-            Err(_) => continue,
-        };
+        let Ok(item) = item else { continue };
         if seen.insert(item.id) {
             named.records.push(item.id);
         }

@@ -30,7 +30,7 @@ pub struct RequestSettings {
 impl Default for RequestSettings {
     fn default() -> Self {
         Self {
-            clock_ahead_max: Duration::from_secs(60),
+            clock_ahead_max: Duration::from_mins(1),
             defer_max: Duration::from_hours(24),
             text_work_max_us: 150_000,
             page_bytes_max: 1 << 20,

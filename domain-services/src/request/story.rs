@@ -5,7 +5,7 @@ use super::service::{RequestError, RequestService};
 use super::store::{self, StoryRow};
 use super::view::Time;
 use crate::identity::Identity;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use sync_core::field::Field;
@@ -22,19 +22,14 @@ pub struct Story {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoryItem {
-    /// When, in microseconds since the Unix epoch.
-    #[serde(rename = "at", serialize_with = "time")]
-    pub at_us: i64,
+    /// When.
+    pub(super) at: Time,
     /// Who did it.
     pub actor_id: Uuid,
     /// `created`, `edited`, `superseded`, `refused`, `submitted`, ….
     pub event: String,
     /// What it was about.
     pub detail: serde_json::Value,
-}
-
-fn time<S: Serializer>(at_us: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    Time(*at_us).serialize(serializer)
 }
 
 impl RequestService {
@@ -48,7 +43,7 @@ impl RequestService {
         for row in store::story(&self.db, id).await? {
             items.push(line(row)?);
         }
-        items.sort_by_key(|item| (item.at_us, rank(&item.event)));
+        items.sort_by_key(|item| (item.at.0, rank(&item.event)));
         Ok(Story { items })
     }
 }
@@ -70,7 +65,7 @@ fn line(row: StoryRow) -> Result<StoryItem, RequestError> {
         detail["code"] = json!(row.code);
     }
     Ok(StoryItem {
-        at_us: row.at_us,
+        at: Time(row.at_us),
         actor_id: row.actor_id,
         event: row.event,
         detail,
@@ -93,7 +88,7 @@ fn written(record: &RequestRecord) -> Result<Vec<StoryItem>, RequestError> {
         }
     }
     let mut items = vec![StoryItem {
-        at_us: row.created_us,
+        at: Time(row.created_us),
         actor_id: row.owner_id,
         event: "created".to_owned(),
         detail: json!({}),
@@ -103,7 +98,7 @@ fn written(record: &RequestRecord) -> Result<Vec<StoryItem>, RequestError> {
             .unwrap_or(i64::MAX)
             .saturating_mul(1_000);
         items.push(StoryItem {
-            at_us: device_us.clamp(row.created_us, row.at_us.max(row.created_us)),
+            at: Time(device_us.clamp(row.created_us, row.at_us.max(row.created_us))),
             actor_id: row.owner_id,
             event: "edited".to_owned(),
             detail: json!({ "hlc": stamp, "fields": fields }),

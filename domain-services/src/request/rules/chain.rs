@@ -19,6 +19,10 @@ pub(in crate::request) struct Reason {
 }
 
 /// Who decides a level.
+#[allow(
+    clippy::struct_field_names,
+    reason = "the events name the member `level`"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::request) struct Level {

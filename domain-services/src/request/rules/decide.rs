@@ -4,7 +4,7 @@
 //! log, an operation id used twice), then whether the item must wait behind another of its record,
 //! then the clock, then whose record it is, and only then the rules of each kind of change.
 
-use super::super::model::{Head, Logged, Stored};
+use super::super::model::{Head, Logged, Status, Stored};
 use super::chain::Catalog;
 use super::decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
 use serde_json::json;
@@ -49,6 +49,10 @@ pub(in crate::request) struct Snapshot {
 }
 
 /// A record while the batch is walked.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, none a state of another"
+)]
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) stored: Option<Stored>,
@@ -343,7 +347,6 @@ impl Batch {
 
     fn withdraw(&mut self, item: &RequestItem) -> Ruling {
         let stored = self.existing(item.id)?;
-        use super::super::model::Status;
         if stored.status != Status::PendingL1 {
             return Err(Refusal::code(
                 Code::NotWithdrawable,
@@ -363,7 +366,6 @@ impl Batch {
     }
 
     fn delete(&mut self, item: &RequestItem) -> Ruling {
-        use super::super::model::Status;
         let slot = self.slots.entry(item.id).or_default();
         let stored = slot.stored.as_mut().ok_or_else(not_found)?;
         if stored.is_deleted() {

@@ -76,7 +76,9 @@ impl Server {
             catalog: self.catalog.clone(),
         };
         let mut batch = Batch::new(context, snapshot, items.len(), &Carry::default());
-        items.iter().for_each(|item| batch.take(item));
+        for item in items {
+            batch.take(item);
+        }
         let decision = batch.finish();
         for (id, _) in &decision.changed {
             self.records.insert(*id, decision.records[id].clone());
@@ -117,23 +119,9 @@ fn stamp_of(counter: u16, node: u64) -> Stamp {
     Stamp::new(NOW_MS - 1_000, counter, NodeId::new(node)).unwrap()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "items come decoded or broken")]
 fn item(op: u128, stamp: Stamp, change: RequestChange) -> Item {
-    // The wire derives the digest from the content; here the stamp and the kind stand for it.
-    let digest = stamp.time()
-        ^ stamp.node().get()
-        ^ match &change {
-            RequestChange::Upsert(edit) => edit.writes.len() as u64,
-            RequestChange::Submit { .. } => 101,
-            RequestChange::Withdraw => 102,
-            RequestChange::Delete => 103,
-        };
-    Ok(RequestItem {
-        op_id: Uuid::from_u128(op),
-        id: REQUEST,
-        stamp,
-        change,
-        digest,
-    })
+    Ok(RequestItem::new(Uuid::from_u128(op), REQUEST, stamp, change))
 }
 
 fn title(op: u128, stamp: Stamp, text: &str) -> Item {

@@ -201,8 +201,8 @@ pub(super) fn text_refusal(error: TextError) -> Refusal {
             Code::Busy,
             "merging this text is more work than one batch may cost; send it again",
         ),
-        other => {
-            tracing::error!(error = %other, "a stored text does not decode");
+        corrupt @ TextError::Corrupt(_) => {
+            tracing::error!(error = %corrupt, "a stored text does not decode");
             Refusal::code(Code::Busy, "the stored text cannot be merged now")
         }
     }

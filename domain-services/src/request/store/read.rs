@@ -134,12 +134,15 @@ pub(in crate::request) async fn lock_head(tx: &mut Tx, user: Uuid) -> Result<(),
     Ok(())
 }
 
+/// Operation, request, digest, refusal's code and detail.
+type LogRow = (Uuid, Uuid, i64, Option<String>, Option<String>);
+
 async fn log(
     on: On<'_>,
     user: Uuid,
     operations: &[Uuid],
 ) -> Result<HashMap<Uuid, Logged>, DbError> {
-    let rows: Vec<(Uuid, Uuid, i64, Option<String>, Option<String>)> = sql_by_engine(
+    let rows: Vec<LogRow> = sql_by_engine(
         "select op_id, request_id, digest, code, detail from command_log where user_id = $1 and op_id = any($2)",
         "select op_id, request_id, digest, code, detail from command_log where user_id = $1 and op_id in (select unhex(value) from json_each($2))",
     )
