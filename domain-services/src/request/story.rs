@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use sync_core::field::Field;
+use sync_core::hlc::Stamp;
 use uuid::Uuid;
 
 /// What happened, oldest first.
@@ -73,7 +74,8 @@ fn line(row: StoryRow) -> Result<StoryItem, RequestError> {
 }
 
 /// The creation and the last edit of each field, as the record's own stamps tell them: an edit that
-/// won needs no second row. Their time is the device's, held between creation and last change.
+/// won needs no second row. What was written on the device before the server made the record is part
+/// of its creation; a later edit is told at its device's time, held between creation and last change.
 fn written(record: &RequestRecord) -> Result<Vec<StoryItem>, RequestError> {
     let row = &record.0;
     let mut stamps = row.stamps()?;
@@ -81,28 +83,32 @@ fn written(record: &RequestRecord) -> Result<Vec<StoryItem>, RequestError> {
     if let Some(head) = heads.last() {
         stamps[Field::Justification.index()] = Some(*head);
     }
+    let mut first = Vec::new();
     let mut edits: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for (field, stamp) in Field::ALL.into_iter().zip(stamps) {
-        if let Some(stamp) = stamp {
-            edits.entry(stamp).or_default().push(field.name());
+        match stamp {
+            Some(stamp) if device_us(stamp) <= row.created_us => first.push(field.name()),
+            Some(stamp) => edits.entry(stamp).or_default().push(field.name()),
+            None => {}
         }
     }
     let mut items = vec![StoryItem {
         at: Time(row.created_us),
         actor_id: row.owner_id,
         event: "created".to_owned(),
-        detail: json!({}),
+        detail: json!({ "fields": first }),
     }];
-    for (stamp, fields) in edits {
-        let device_us = i64::try_from(stamp.millis())
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000);
-        items.push(StoryItem {
-            at: Time(device_us.clamp(row.created_us, row.at_us.max(row.created_us))),
-            actor_id: row.owner_id,
-            event: "edited".to_owned(),
-            detail: json!({ "hlc": stamp, "fields": fields }),
-        });
-    }
+    items.extend(edits.into_iter().map(|(stamp, fields)| StoryItem {
+        at: Time(device_us(stamp).min(row.at_us)),
+        actor_id: row.owner_id,
+        event: "edited".to_owned(),
+        detail: json!({ "hlc": stamp, "fields": fields }),
+    }));
     Ok(items)
+}
+
+fn device_us(stamp: Stamp) -> i64 {
+    i64::try_from(stamp.millis())
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1_000)
 }
