@@ -299,3 +299,130 @@ impl Record {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hlc::NodeId;
+    use crate::value::Money;
+
+    fn at(millis: u64) -> Stamp {
+        Stamp::new(millis, 0, NodeId::new(1)).unwrap()
+    }
+
+    fn title(stamp: Stamp, title: &str) -> Edit {
+        Edit {
+            stamp,
+            writes: vec![(Field::Title, Some(Value::Text(title.into())))],
+            text: None,
+        }
+    }
+
+    fn apply(record: &mut Record, edit: &Edit) -> Applied {
+        record.apply(edit, &mut Work::unlimited()).unwrap()
+    }
+
+    #[test]
+    fn the_greater_stamp_wins_field_by_field() {
+        let mut record = Record::default();
+        let amount = Value::Money(Money::new(5, "EUR".parse().unwrap()).unwrap());
+        let mut both = title(at(2), "two");
+        both.writes.push((Field::Amount, Some(amount.clone())));
+        let applied = apply(&mut record, &both);
+        assert_eq!(applied.with(Outcome::Won).len(), 2);
+        assert!(applied.replaced.is_empty());
+
+        let earlier = title(at(1), "one");
+        let lost = FieldSet::from_iter([Field::Title]);
+        assert_eq!(record.effect(&earlier), Effect::Superseded(lost));
+        assert_eq!(
+            apply(&mut record, &earlier).outcome(Field::Title),
+            Outcome::Lost
+        );
+
+        let later = title(at(3), "three");
+        assert_eq!(record.effect(&later), Effect::WouldChange);
+        let applied = apply(&mut record, &later);
+        let old = Register {
+            value: Some(Value::Text("two".into())),
+            stamp: at(2),
+        };
+        assert_eq!(applied.replaced, [(Field::Title, old)]);
+        assert_eq!(record.effect(&later), Effect::Stands);
+        assert_eq!(
+            apply(&mut record, &later).outcome(Field::Title),
+            Outcome::Same
+        );
+        assert_eq!(record.stamp(Field::Title), Some(at(3)));
+        assert_eq!(record.stamp(Field::Amount), Some(at(2)));
+        assert_eq!(record.stamp(Field::Region), None);
+        assert_eq!(record.max_stamp(), at(3));
+    }
+
+    #[test]
+    fn a_cloned_phone_is_settled_by_the_canonical_bytes() {
+        let (a, b) = (title(at(1), "a"), title(at(1), "b"));
+        let (mut one, mut other) = (Record::default(), Record::default());
+        apply(&mut one, &a);
+        assert_eq!(apply(&mut one, &b).outcome(Field::Title), Outcome::Won);
+        apply(&mut other, &b);
+        assert_eq!(apply(&mut other, &a).outcome(Field::Title), Outcome::Lost);
+        assert_eq!(one.canonical_bytes(), other.canonical_bytes());
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_refused_text_takes_its_registers_with_it() {
+        let mut record = Record::default();
+        let mut edit = title(at(2), "two");
+        edit.text = Some(TextWrite::Edit {
+            base: vec![at(1)],
+            text: "x".to_owned(),
+        });
+        assert_eq!(record.effect(&edit), Effect::WouldChange);
+        let refused = record.apply(&edit, &mut Work::unlimited());
+        assert_eq!(refused, Err(TextError::UnknownBase(at(1))));
+        assert_eq!(record, Record::default());
+    }
+
+    #[test]
+    fn a_text_that_gives_way_is_reported() {
+        let mut record = Record::default();
+        let start = |stamp, text: Option<&str>| Edit {
+            stamp,
+            writes: Vec::new(),
+            text: Some(TextWrite::Start(text.map(str::to_owned))),
+        };
+        assert!(
+            apply(&mut record, &start(at(1), Some("old")))
+                .replaced
+                .is_empty()
+        );
+        let old = Register {
+            value: Some(Value::Text("old".into())),
+            stamp: at(1),
+        };
+        let applied = apply(&mut record, &start(at(2), None));
+        assert_eq!(applied.replaced, [(Field::Justification, old)]);
+        assert_eq!(record.stamp(Field::Justification), Some(at(2)));
+        assert!(apply(&mut record, &start(at(3), None)).replaced.is_empty());
+    }
+
+    #[test]
+    fn the_latest_deletion_is_kept() {
+        let mut record = Record::default();
+        record.delete(at(2));
+        record.delete(at(1));
+        let mut other = Record::default();
+        other.delete(at(3));
+        record.merge(&other).unwrap();
+        assert_eq!(record.tombstone(), Some(at(3)));
+        assert_eq!(record.max_stamp(), at(3));
+    }
+
+    #[test]
+    fn records_cross_threads() {
+        fn crosses<T: Send + Sync + 'static>() {}
+        crosses::<Record>();
+    }
+}

@@ -5,14 +5,29 @@
 //! a lesser one has lost, but its stamps stay known. All of it is a function of the set of writes, so it does
 //! not matter in which order they come, as long as a base comes before what is based on it.
 //!
-//! The join is that of Automerge ([`document`]). Actor and time of a change come from its stamp, so the same
-//! edit is the same change on every server. A document does not exist before the second edit does.
+//! The join is that of Automerge. Actor and time of a change come from its stamp, so the same edit is the
+//! same change on every server. A document does not exist before the second edit does, and an edit that
+//! changes nothing makes no change: its stamp is an alias of its base.
+//!
+//! **The one exception to order.** An edit that would cost more than one request may (a document of some
+//! 20,000 operations cut back, some 10,000 characters replaced) starts a new text from its whole string
+//! instead of joining. Which edit meets that bound can depend on what came before it, so below the bound all
+//! orders agree, and above it the order of the server's commits decides.
 
+mod document;
+mod edit;
+mod history;
+mod merge;
 mod state;
+mod words;
+mod work;
+
+pub use work::Work;
 
 use crate::canonical;
 use crate::hlc::Stamp;
 use crate::record::Outcome;
+use history::History;
 
 /// Version of the way a difference is cut into words. Another cut gives other changes for the same edit,
 /// so it is kept in the state and named in the golden vectors.
@@ -25,7 +40,7 @@ pub enum TextWrite {
     Start(Option<String>),
     /// Edits an old one.
     Edit {
-        /// The stamps of what the phone's string was made from: sorted, not empty.
+        /// The stamps of what the phone's string was made from, sorted. An empty base is a start.
         base: Vec<Stamp>,
         /// The whole new string.
         text: String,
@@ -35,19 +50,19 @@ pub enum TextWrite {
 impl TextWrite {
     /// Tells two writes under one stamp apart.
     fn digest(&self) -> u64 {
-        let mut bytes = Vec::new();
         match self {
-            TextWrite::Start(value) => return start_digest(value.as_deref()),
+            TextWrite::Start(value) => start_digest(value.as_deref()),
+            TextWrite::Edit { base, text } if base.is_empty() => start_digest(Some(text)),
             TextWrite::Edit { base, text } => {
-                bytes.push(2);
+                let mut bytes = vec![2];
                 for stamp in base {
                     bytes.extend_from_slice(&stamp.to_bytes());
                 }
                 bytes.push(0xff);
                 bytes.extend_from_slice(text.as_bytes());
+                canonical::short_digest(&bytes)
             }
         }
-        canonical::short_digest(&bytes)
     }
 }
 
@@ -55,6 +70,12 @@ fn start_digest(value: Option<&str>) -> u64 {
     let mut bytes = vec![u8::from(value.is_some())];
     bytes.extend_from_slice(value.unwrap_or_default().as_bytes());
     canonical::short_digest(&bytes)
+}
+
+/// What a document's bytes are checked by: the first 16 bytes of their SHA-256.
+fn checksum(bytes: &[u8]) -> [u8; 16] {
+    let digest = canonical::sha256(bytes);
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// What is known of a write.
@@ -83,51 +104,6 @@ pub enum TextError {
     Corrupt(&'static str),
 }
 
-/// The cost that the text edits of one batch may have, in nominal microseconds. Nominal: it is computed
-/// from sizes, so the same batch is cut at the same place on every machine.
-#[derive(Debug, Clone)]
-pub struct Work {
-    budget_us: u64,
-    spent_us: u64,
-    begun: bool,
-}
-
-impl Work {
-    /// A budget of nominal microseconds.
-    #[must_use]
-    pub const fn new(budget_us: u64) -> Work {
-        Work {
-            budget_us,
-            spent_us: 0,
-            begun: false,
-        }
-    }
-
-    /// A budget that is never spent, for replays.
-    #[must_use]
-    pub const fn unlimited() -> Work {
-        Work::new(u64::MAX)
-    }
-
-    /// Nominal microseconds spent so far.
-    #[must_use]
-    pub const fn spent_us(&self) -> u64 {
-        self.spent_us
-    }
-
-    /// Takes `cost_us` from the budget. The first edit of a batch is admitted whatever it costs: a phone
-    /// that sends one at a time always gets on.
-    fn admit(&mut self, cost_us: u64) -> Result<(), TextError> {
-        let spent = self.spent_us.saturating_add(cost_us);
-        if self.begun && spent > self.budget_us {
-            return Err(TextError::OverBudget);
-        }
-        self.begun = true;
-        self.spent_us = spent;
-        Ok(())
-    }
-}
-
 /// A text: never written, one start, or a history of edits.
 #[derive(Debug, Clone, Default)]
 pub struct Text {
@@ -141,14 +117,6 @@ pub struct Text {
 struct Shown {
     root: Stamp,
     value: Option<Box<str>>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct History {
-    /// Every write ever taken, sorted by stamp.
-    known: Vec<(Stamp, Known)>,
-    /// The live writes that no other live write names as base, sorted.
-    heads: Vec<Stamp>,
 }
 
 impl Text {
@@ -207,7 +175,7 @@ impl Text {
     #[must_use]
     pub fn known(&self, stamp: Stamp) -> Option<Known> {
         if let Some(history) = &self.history {
-            return history.find(stamp).copied();
+            return history.find(stamp);
         }
         let shown = self.shown.as_ref().filter(|shown| shown.root == stamp)?;
         Some(Known {
@@ -231,6 +199,7 @@ impl Text {
         }
         let loses = match write {
             TextWrite::Start(_) => Some(stamp) < self.root(),
+            TextWrite::Edit { base, .. } if base.is_empty() => Some(stamp) < self.root(),
             TextWrite::Edit { base, .. } => {
                 let mut lost = false;
                 for stamp in base {
@@ -242,37 +211,36 @@ impl Text {
         loses.then_some(Outcome::Lost)
     }
 
-    /// Takes a write.
+    /// Takes a write: `Won` when the text is now as it says, `Joined` when it was merged with edits that
+    /// its base did not know, `Lost` when its text is not the shown one, `Same` when it was known.
     ///
     /// # Errors
-    /// [`TextError`]; then nothing has changed.
+    /// [`TextError`]; then nothing has changed but `work`.
     pub fn apply(
         &mut self,
         stamp: Stamp,
         write: &TextWrite,
         work: &mut Work,
     ) -> Result<Outcome, TextError> {
+        let digest = write.digest();
         if let Some(known) = self.known(stamp) {
-            return match (known.digest == write.digest(), known.live) {
+            return match (known.digest == digest, known.live) {
                 (false, _) => Err(TextError::StampReused(stamp)),
                 (true, true) => Ok(Outcome::Same),
                 (true, false) => Ok(Outcome::Lost),
             };
         }
         match write {
-            TextWrite::Start(value) => Ok(self.take_start(stamp, value.as_deref())),
-            TextWrite::Edit { base, .. } => {
-                for stamp in base {
-                    self.known(*stamp).ok_or(TextError::UnknownBase(*stamp))?;
-                }
-                work.admit(0)?;
-                Err(TextError::Corrupt("text edits are not there yet"))
+            TextWrite::Start(value) => Ok(self.begin(stamp, value.as_deref(), digest)),
+            TextWrite::Edit { base, text } if base.is_empty() => {
+                Ok(self.begin(stamp, Some(text), digest))
             }
+            TextWrite::Edit { base, text } => self.edit(stamp, base, text, digest, work),
         }
     }
 
-    fn take_start(&mut self, stamp: Stamp, value: Option<&str>) -> Outcome {
-        let digest = start_digest(value);
+    /// Takes a write that starts a text.
+    fn begin(&mut self, stamp: Stamp, value: Option<&str>, digest: u64) -> Outcome {
         let Some(root) = self.root() else {
             *self = Text::start(stamp, value.map(str::to_owned));
             return Outcome::Won;
@@ -293,36 +261,11 @@ impl Text {
         Outcome::Won
     }
 
+    /// The history, made from the one start when there is none yet.
     fn history_mut(&mut self) -> &mut History {
         let shown = self.shown.as_ref();
-        self.history.get_or_insert_with(|| {
-            let mut history = History::default();
-            if let Some(shown) = shown {
-                let known = Known {
-                    digest: start_digest(shown.value.as_deref()),
-                    live: true,
-                };
-                history.insert(shown.root, known);
-                history.heads.push(shown.root);
-            }
-            Box::new(history)
-        })
-    }
-
-    /// Joins another state of the same text into this one.
-    ///
-    /// # Errors
-    /// [`TextError`]; then nothing has changed.
-    pub(crate) fn merge(&mut self, other: &Text) -> Result<(), TextError> {
-        let (Some(theirs), None) = (&other.shown, &other.history) else {
-            return match other.shown {
-                None => Ok(()),
-                Some(_) => Err(TextError::Corrupt("texts with a history do not merge yet")),
-            };
-        };
-        let write = TextWrite::Start(theirs.value.as_deref().map(str::to_owned));
-        self.apply(theirs.root, &write, &mut Work::unlimited())?;
-        Ok(())
+        self.history
+            .get_or_insert_with(|| Box::new(History::of_start(shown)))
     }
 
     pub(crate) fn write_canonical(&self, out: &mut Vec<u8>) {
@@ -331,19 +274,14 @@ impl Text {
             Some(value) => canonical::write_string(out, value),
             None => out.extend_from_slice(b"null"),
         }
-        for head in self.heads() {
-            out.extend_from_slice(&head.to_bytes());
-        }
-        if let Some(history) = &self.history {
-            for (stamp, known) in &history.known {
-                out.extend_from_slice(&stamp.to_bytes());
-                out.extend_from_slice(&known.digest.to_be_bytes());
-                out.push(u8::from(known.live));
-            }
+        match &self.history {
+            Some(history) => history.write_canonical(out),
+            None => History::of_start(self.shown.as_ref()).write_canonical(out),
         }
     }
 }
 
+/// Equal when every further write would do the same to both.
 impl PartialEq for Text {
     fn eq(&self, other: &Text) -> bool {
         let bytes = |text: &Text| {
@@ -355,56 +293,5 @@ impl PartialEq for Text {
     }
 }
 
-impl History {
-    fn find(&self, stamp: Stamp) -> Option<&Known> {
-        let place = self.known.binary_search_by_key(&stamp, |(stamp, _)| *stamp);
-        self.known.get(place.ok()?).map(|(_, known)| known)
-    }
-
-    fn insert(&mut self, stamp: Stamp, known: Known) {
-        if let Err(place) = self.known.binary_search_by_key(&stamp, |(stamp, _)| *stamp) {
-            self.known.insert(place, (stamp, known));
-        }
-    }
-
-    /// Everything so far loses against a text that starts at `root`.
-    fn begin_anew(&mut self, root: Stamp) {
-        for (_, known) in &mut self.known {
-            known.live = false;
-        }
-        self.heads = vec![root];
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hlc::NodeId;
-
-    fn at(millis: u64) -> Stamp {
-        Stamp::new(millis, 0, NodeId::new(1)).unwrap()
-    }
-
-    #[test]
-    fn the_greatest_start_is_shown_and_the_others_stay_known() {
-        let mut text = Text::default();
-        let work = &mut Work::new(1_000);
-        let start = |value: &str| TextWrite::Start(Some(value.to_owned()));
-        assert_eq!(text.apply(at(2), &start("two"), work), Ok(Outcome::Won));
-        assert_eq!(text.apply(at(1), &start("one"), work), Ok(Outcome::Lost));
-        assert_eq!(
-            text.apply(at(3), &TextWrite::Start(None), work),
-            Ok(Outcome::Won)
-        );
-        assert_eq!(text.apply(at(2), &start("two"), work), Ok(Outcome::Lost));
-        assert_eq!(
-            text.apply(at(3), &TextWrite::Start(None), work),
-            Ok(Outcome::Same)
-        );
-        assert_eq!(
-            text.apply(at(3), &start(""), work),
-            Err(TextError::StampReused(at(3)))
-        );
-        assert_eq!((text.value(), text.heads()), (None, vec![at(3)]));
-    }
-}
+mod tests;
