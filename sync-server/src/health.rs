@@ -2,11 +2,11 @@
 
 use crate::http::metrics::recorder;
 use crate::problem::{Code, Problem};
+use crate::services::Databases;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use domain_services::db::Db;
 use http::header::CONTENT_TYPE;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,14 +21,14 @@ pub struct Readiness(Arc<Needs>);
 
 #[derive(Debug)]
 struct Needs {
-    databases: Vec<(&'static str, Db)>,
+    databases: Databases,
     stopping: CancellationToken,
 }
 
 impl Readiness {
     /// These databases must answer, and nobody may have asked for a stop.
     #[must_use]
-    pub fn new(databases: Vec<(&'static str, Db)>, stopping: CancellationToken) -> Self {
+    pub fn new(databases: Databases, stopping: CancellationToken) -> Self {
         Self(Arc::new(Needs {
             databases,
             stopping,
@@ -41,7 +41,7 @@ impl Readiness {
             return vec!["the server is stopping".to_owned()];
         }
         let mut missing = Vec::new();
-        for (service, db) in &self.0.databases {
+        for (service, db) in self.0.databases.named() {
             let answered = tokio::time::timeout(PING_MAX, db.ping()).await;
             if !matches!(answered, Ok(Ok(()))) {
                 missing.push(format!(

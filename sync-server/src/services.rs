@@ -2,8 +2,12 @@
 
 use crate::config::Config;
 use crate::serve::{Hooks, StartError, database_url};
+use domain_services::bus::{Bus, InProcess, Topic};
+use domain_services::catalog::CatalogService;
 use domain_services::db::{Db, DbError, DbOptions, Service};
-use domain_services::user::Tokens;
+use domain_services::outbox::{Relay, Wake};
+use domain_services::request::{RequestConsumer, RequestService, RequestSettings};
+use domain_services::user::{KeyError, Tokens, UserService};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -15,40 +19,74 @@ use tokio_util::sync::CancellationToken;
 pub struct Services {
     /// Access tokens.
     pub tokens: Arc<Tokens>,
-    /// The databases, by service.
-    pub databases: Vec<(&'static str, Db)>,
+    /// People, departments and sessions.
+    pub users: Arc<UserService>,
+    /// Categories, reasons and who approves.
+    pub catalog: CatalogService,
+    /// Budget requests.
+    pub requests: RequestService,
+    /// The databases behind them.
+    pub databases: Databases,
+}
+
+/// The databases, one a service.
+#[derive(Debug, Clone)]
+pub struct Databases {
+    /// The user service's.
+    pub user: Db,
+    /// The catalogue service's.
+    pub catalog: Db,
+    /// The request service's.
+    pub request: Db,
+}
+
+impl Databases {
+    /// Each with the name of its service.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, &Db); 3] {
+        [
+            (Service::User.name(), &self.user),
+            (Service::Catalog.name(), &self.catalog),
+            (Service::Request.name(), &self.request),
+        ]
+    }
 }
 
 /// Pause between two tries to reach a database at the start.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Opens the databases and brings them up to date. One that is away is waited for.
-pub(crate) async fn databases(
+pub(crate) async fn databases(config: &Config, hooks: &Hooks) -> Result<Databases, StartError> {
+    let deadline = Instant::now() + config.database_wait;
+    Ok(Databases {
+        user: database(Service::User, config, hooks, deadline).await?,
+        catalog: database(Service::Catalog, config, hooks, deadline).await?,
+        request: database(Service::Request, config, hooks, deadline).await?,
+    })
+}
+
+async fn database(
+    service: Service,
     config: &Config,
     hooks: &Hooks,
-) -> Result<Vec<(Service, Db)>, StartError> {
+    deadline: Instant,
+) -> Result<Db, StartError> {
     let url = database_url(config)?;
-    let deadline = Instant::now() + config.database_wait;
-    let mut opened = Vec::new();
-    for service in Service::ALL {
-        let db = loop {
-            let options = DbOptions {
-                connections_max: config.database_pool as usize,
-                before_commit: hooks.before_commit.clone(),
-                ids: hooks.ids.clone(),
-            };
-            match Db::open(&url, service, options).await {
-                Ok(db) => break db,
-                Err(error) if error.is_unavailable() && Instant::now() < deadline => {
-                    tracing::warn!(%error, service = service.name(), "waiting for the database");
-                    tokio::time::sleep(TRY_AGAIN_AFTER).await;
-                }
-                Err(error) => return Err(unusable(service, error)),
-            }
+    loop {
+        let options = DbOptions {
+            connections_max: config.database_pool,
+            before_commit: hooks.before_commit.clone(),
+            ids: hooks.ids.clone(),
         };
-        opened.push((service, db));
+        match Db::open(&url, service, options).await {
+            Ok(db) => return Ok(db),
+            Err(error) if error.is_unavailable() && Instant::now() < deadline => {
+                tracing::warn!(%error, service = service.name(), "waiting for the database");
+                tokio::time::sleep(TRY_AGAIN_AFTER).await;
+            }
+            Err(error) => return Err(unusable(service, error)),
+        }
     }
-    Ok(opened)
 }
 
 fn unusable(service: Service, error: DbError) -> StartError {
@@ -58,23 +96,51 @@ fn unusable(service: Service, error: DbError) -> StartError {
     }
 }
 
-/// Opens everything.
+/// Opens everything and starts what runs beside the requests.
 pub(crate) async fn open(
     config: &Config,
     hooks: &Hooks,
-    _stop: &CancellationToken,
+    stop: &CancellationToken,
 ) -> Result<(Services, Vec<JoinHandle<()>>), StartError> {
     let databases = databases(config, hooks).await?;
     let keys = config.data_dir.join("keys");
-    let tokens = Tokens::open(&keys, hooks.ids.clone())
-        .map_err(|error| StartError::Keys(error.to_string()))?;
-    let databases = databases
-        .into_iter()
-        .map(|(service, db)| (service.name(), db))
-        .collect();
+    let unusable = |error: KeyError| StartError::Keys(error.to_string());
+    let tokens = Arc::new(Tokens::open(&keys, hooks.ids.clone()).map_err(unusable)?);
+    let (user_wake, catalog_wake, request_wake) =
+        (Wake::default(), Wake::default(), Wake::default());
+    let users = UserService::new(
+        databases.user.clone(),
+        Arc::clone(&tokens),
+        &keys,
+        user_wake.clone(),
+    );
+    let catalog = CatalogService::new(databases.catalog.clone(), catalog_wake.clone());
+    let settings = RequestSettings {
+        clock_ahead_max: config.max_clock_ahead,
+        ..RequestSettings::default()
+    };
+    let requests = RequestService::new(databases.request.clone(), settings, request_wake.clone());
+
+    let bus: Arc<dyn Bus> = Arc::new(InProcess::new(vec![
+        Arc::new(catalog.consumer()),
+        Arc::new(RequestConsumer::new(databases.request.clone())),
+    ]));
+    let relay = |db: &Db, topic, wake| {
+        let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
+        tokio::spawn(relay.run(stop.clone()))
+    };
+    let tasks = vec![
+        relay(&databases.user, Topic::User, user_wake),
+        relay(&databases.catalog, Topic::Catalog, catalog_wake),
+        relay(&databases.request, Topic::Request, request_wake),
+        tokio::spawn(requests.clone().watch_other_nodes(stop.clone())),
+    ];
     let services = Services {
-        tokens: Arc::new(tokens),
+        tokens,
+        users: Arc::new(users.map_err(unusable)?),
+        catalog,
+        requests,
         databases,
     };
-    Ok((services, Vec::new()))
+    Ok((services, tasks))
 }

@@ -38,7 +38,7 @@ pub const TABLE: &[(Method, &str, Audience)] = &[
     (Method::GET, "/api/v1/users/me", SignedIn),
     (Method::GET, "/api/v1/users", ADMIN),
     (Method::POST, "/api/v1/users", ADMIN),
-    (Method::GET, "/api/v1/users/{id}", ADMIN),
+    (Method::GET, "/api/v1/users/{id}", SignedIn),
     (Method::GET, "/api/v1/departments", SignedIn),
     (Method::POST, "/api/v1/departments", ADMIN),
     (Method::GET, "/api/v1/categories", SignedIn),

@@ -3,7 +3,10 @@
 
 pub mod access;
 pub mod auth;
+pub mod catalog;
+pub mod request;
 pub mod schema;
+pub mod user;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -11,5 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 /// Every route, with its description.
 #[must_use]
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(auth::routes())
+    OpenApiRouter::new()
+        .merge(auth::routes())
+        .merge(user::routes())
+        .merge(catalog::routes())
+        .merge(request::routes())
 }

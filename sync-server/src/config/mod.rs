@@ -28,7 +28,7 @@ pub struct Config {
     /// `sqlite:<folder>` or `postgres://…`; without one, SQLite under the data folder.
     pub database_url: Option<Secret>,
     /// Most connections to PostgreSQL for one service.
-    pub database_pool: u32,
+    pub database_pool: usize,
     /// How long a start waits for a database that does not answer.
     pub database_wait: Duration,
     /// The address phones use, when a proxy stands in front.

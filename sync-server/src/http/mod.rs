@@ -5,6 +5,7 @@
 //! input with the extractors of [`extract`], [`params`] and [`media`], and answers with [`reply`].
 
 pub mod body;
+pub mod cached;
 pub mod edge;
 pub mod extract;
 pub mod limit;

@@ -99,6 +99,25 @@ pub fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A time (RFC 3339, any offset) in microseconds since the Unix epoch.
+///
+/// # Errors
+/// A clause saying what it should be.
+pub fn time(text: &str) -> Result<i64, String> {
+    // A `+` that was not escaped has become a space.
+    sync_core::time::parse_rfc3339(&text.replace(' ', "+"))
+        .map_err(|_| "must be a time such as `2026-11-22T10:00:00Z`".to_owned())
+}
+
+/// `true` or `false`.
+///
+/// # Errors
+/// A clause saying what it should be.
+pub fn truth(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| "must be `true` or `false`".to_owned())
+}
+
 /// A UUID in any case, hyphenated.
 ///
 /// # Errors

@@ -30,6 +30,15 @@ impl Accepted {
         }
     }
 
+    /// 201 with the new record, or 200 with the one that was there.
+    pub fn made<T: Serialize>(self, is_new: bool, value: T, location: &str) -> Answer<T> {
+        if is_new {
+            self.created(value, location)
+        } else {
+            self.ok(value)
+        }
+    }
+
     /// 201 with the new record and where it is.
     pub fn created<T: Serialize>(self, value: T, location: &str) -> Answer<T> {
         let mut answer = self.ok(value);

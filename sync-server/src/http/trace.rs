@@ -55,6 +55,22 @@ impl Trace {
         }
     }
 
+    /// What to send on as `traceparent`: the caller's own, or the beginning of a trace.
+    #[must_use]
+    pub fn parent(&self) -> String {
+        let given = self
+            .traceparent
+            .as_ref()
+            .and_then(|value| value.to_str().ok());
+        given.map_or_else(
+            || {
+                let trace = self.trace_id();
+                format!("00-{trace}-{}-01", trace.get(16..).unwrap_or_default())
+            },
+            str::to_owned,
+        )
+    }
+
     /// The trace id: 32 lower-case hex digits.
     #[must_use]
     pub fn trace_id(&self) -> &str {

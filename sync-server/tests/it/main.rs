@@ -8,6 +8,7 @@
 
 mod actors;
 mod bodies;
+mod contract;
 mod edge;
 mod limits;
 mod process;

@@ -104,3 +104,30 @@ async fn a_connection_that_says_too_little_is_closed() {
     assert!(!said(slow).await.contains("200 OK"));
     server.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_stop_answers_what_is_being_asked_and_takes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(config(folder.path())).await.unwrap();
+    let address = server.addr();
+    let body = r#"{"email":"a@b.example","password":"0123456789"}"#;
+    let head = format!(
+        "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut asking = connect(&server).await;
+    asking.write_all(head.as_bytes()).await.unwrap();
+    let (first, rest) = body.as_bytes().split_at(10);
+    asking.write_all(first).await.unwrap();
+    // The server has begun with the request once it answers another one that came after.
+    ask(&server, &get("/healthz")).await;
+
+    let stopping = tokio::spawn(server.shutdown());
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    asking.write_all(rest).await.unwrap();
+    let answer = said(asking).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    stopping.await.unwrap();
+}

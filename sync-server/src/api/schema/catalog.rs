@@ -69,7 +69,7 @@ pub struct NewReason {
     /// Its id; drawn where none is given. In a PUT the path says it.
     pub id: Option<Uuid>,
     /// As shown.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 500)]
     pub text: String,
     /// The one category it belongs to.
     pub category_id: Option<Uuid>,
@@ -111,6 +111,8 @@ pub struct Assignment {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewAssignment {
+    /// Its id, if the level has none yet; drawn where none is given.
+    pub id: Option<Uuid>,
     /// The category.
     pub category_id: Uuid,
     /// The level.
