@@ -1,0 +1,180 @@
+//! Inbox: an event has its effect once, and one that cannot have it holds up nobody else.
+
+use crate::world::{World, both_engines};
+use async_trait::async_trait;
+use domain_services::bus::{Bus, BusError, ConsumeError, Consumer, Event, InProcess, Topic};
+use domain_services::db::{DbError, Tx, sql};
+use domain_services::inbox::{ApplyError, Projection, consume};
+use domain_services::outbox::NewEvent;
+use std::sync::{Arc, Mutex};
+use uuid::Uuid;
+
+/// Counts how often each person was mentioned, in the column of its version. A name that is no
+/// number is poison.
+struct Counting;
+
+#[async_trait]
+impl Projection for Counting {
+    async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<(), ApplyError> {
+        let by: i64 = event.decode()?;
+        if by < 0 {
+            return Err(DbError::Unavailable("cut off".to_owned()).into());
+        }
+        sql(
+            "insert into person (id, active, version) values ($1, $2, $3)
+             on conflict (id) do update set version = person.version + excluded.version",
+        )
+        .bind(event.key)
+        .bind(true)
+        .bind(by)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+fn event(key: u128, version: i64, data: &serde_json::Value) -> Event {
+    let key = Uuid::from_u128(key);
+    let new = NewEvent::new("test.counted", key, version, data).unwrap();
+    Event {
+        id: new.id,
+        topic: Topic::User,
+        key,
+        kind: new.kind.to_owned(),
+        version,
+        time_us: 1,
+        traceparent: None,
+        data: new.data,
+    }
+}
+
+async fn take(world: &World, events: &[Event]) -> Result<(), ConsumeError> {
+    consume(&world.catalog_db, &Arc::new(Counting), events).await
+}
+
+async fn count(world: &World, key: u128) -> i64 {
+    let row: Option<(i64,)> = sql("select version from person where id = $1")
+        .bind(Uuid::from_u128(key))
+        .fetch_optional(&world.catalog_db)
+        .await
+        .unwrap();
+    row.map_or(0, |(count,)| count)
+}
+
+/// Key, version and reason of what is parked.
+async fn parked(world: &World) -> Vec<(u128, i64, String)> {
+    let rows: Vec<(Uuid, i64, String)> =
+        sql("select key, version, reason from dead_letter order by version")
+            .fetch_all(&world.catalog_db)
+            .await
+            .unwrap();
+    let rows = rows.into_iter();
+    rows.map(|(key, version, reason)| (key.as_u128(), version, reason))
+        .collect()
+}
+
+both_engines!(a_second_delivery_has_no_second_effect, |world| {
+    async move {
+        let events = [event(1, 1, &1.into()), event(1, 2, &10.into())];
+        for _ in 0..3 {
+            take(&world, &events).await.unwrap();
+        }
+        let twice = [
+            events[1].clone(),
+            events[1].clone(),
+            event(1, 3, &100.into()),
+        ];
+        take(&world, &twice).await.unwrap();
+        assert_eq!(count(&world, 1).await, 111);
+        assert!(parked(&world).await.is_empty());
+    }
+});
+
+both_engines!(a_poisoned_event_parks_its_key_and_no_other, |world| {
+    async move {
+        let events = [
+            event(1, 1, &1.into()),
+            event(2, 1, &1.into()),
+            event(1, 2, &"poison".into()),
+            event(2, 2, &1.into()),
+            event(1, 3, &1.into()),
+        ];
+        for _ in 0..2 {
+            take(&world, &events).await.unwrap();
+        }
+        assert_eq!(count(&world, 1).await, 1, "what came before the poison");
+        assert_eq!(count(&world, 2).await, 2);
+        take(&world, &[event(1, 4, &1.into()), event(2, 3, &1.into())])
+            .await
+            .unwrap();
+        assert_eq!((count(&world, 1).await, count(&world, 2).await), (1, 3));
+        let parked = parked(&world).await;
+        let places: Vec<(u128, i64)> = parked.iter().map(|at| (at.0, at.1)).collect();
+        assert_eq!(places, [(1, 2), (1, 3), (1, 4)]);
+        assert!(parked[0].2.contains("does not decode"), "{}", parked[0].2);
+    }
+});
+
+both_engines!(when_the_database_fails_nothing_is_taken, |world| {
+    async move {
+        let events = [event(1, 1, &1.into()), event(1, 2, &(-1).into())];
+        assert!(take(&world, &events).await.is_err());
+        assert_eq!(count(&world, 1).await, 0);
+        assert!(parked(&world).await.is_empty());
+        take(&world, &events[..1]).await.unwrap();
+        assert_eq!(count(&world, 1).await, 1);
+    }
+});
+
+/// Takes everything, or nothing.
+struct Ear {
+    name: &'static str,
+    heard: Mutex<Vec<i64>>,
+    works: bool,
+}
+
+#[async_trait]
+impl Consumer for Ear {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn topics(&self) -> &[Topic] {
+        &[Topic::User]
+    }
+
+    async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
+        if !self.works {
+            return Err(DbError::Unavailable("cut off".to_owned()).into());
+        }
+        let mut heard = self.heard.lock().unwrap();
+        heard.extend(events.iter().map(|event| event.version));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_fails_keeps_nothing_from_the_others() {
+    let ear = |name, works| {
+        Arc::new(Ear {
+            name,
+            heard: Mutex::default(),
+            works,
+        })
+    };
+    let (deaf, good) = (ear("deaf", false), ear("good", true));
+    let bus = InProcess::new(vec![deaf, good.clone()]);
+    let elsewhere = Event {
+        topic: Topic::Request,
+        ..event(1, 9, &1.into())
+    };
+    let published = bus.publish(&[event(1, 1, &1.into()), elsewhere]).await;
+    assert!(matches!(
+        published,
+        Err(BusError::Consumer {
+            consumer: "deaf",
+            ..
+        })
+    ));
+    assert_eq!(*good.heard.lock().unwrap(), [1]);
+}

@@ -1,0 +1,11 @@
+//! The services on real databases: every test runs on SQLite and on PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod catalog;
+mod demo;
+mod events;
+mod inbox;
+mod login;
+mod users;
+mod world;
