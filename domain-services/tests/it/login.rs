@@ -57,8 +57,9 @@ both_engines!(a_refused_login_does_not_say_why, |world| async move {
 both_engines!(a_refused_login_takes_as_long_for_nobody, |world| {
     async move {
         world.person("sam", Role::Sales).await;
+        // A busy machine makes a login longer, never shorter: the shortest of each must meet.
         let mut shortest = [Duration::MAX; 2];
-        for _ in 0..5 {
+        for _ in 0..50 {
             for (shortest, email) in shortest
                 .iter_mut()
                 .zip(["sam@example.org", "nobody@example.org"])
@@ -67,10 +68,12 @@ both_engines!(a_refused_login_takes_as_long_for_nobody, |world| {
                 assert!(login(&world, email, "wrong password").await.is_err());
                 *shortest = begin.elapsed().min(*shortest);
             }
+            let [somebody, nobody] = shortest;
+            if nobody * 3 > somebody * 2 && somebody * 3 > nobody * 2 {
+                return;
+            }
         }
-        let [somebody, nobody] = shortest;
-        assert!(nobody * 2 > somebody, "{nobody:?} and {somebody:?}");
-        assert!(somebody * 2 > nobody, "{nobody:?} and {somebody:?}");
+        panic!("somebody and nobody take {shortest:?}");
     }
 });
 
@@ -190,7 +193,7 @@ both_engines!(a_one_time_token_logs_in_once_and_in_time, |world| {
             let token = created.one_time_token.unwrap();
             let email = created.user.email;
             if name == "late" {
-                world.clock.forward(Duration::from_secs(8 * 24 * 60 * 60));
+                world.clock.forward(Duration::from_hours(8 * 24));
             } else {
                 assert!(login(&world, &email, &token).await.is_ok());
             }

@@ -121,7 +121,12 @@ fn stamp_of(counter: u16, node: u64) -> Stamp {
 
 #[allow(clippy::unnecessary_wraps, reason = "items come decoded or broken")]
 fn item(op: u128, stamp: Stamp, change: RequestChange) -> Item {
-    Ok(RequestItem::new(Uuid::from_u128(op), REQUEST, stamp, change))
+    Ok(RequestItem::new(
+        Uuid::from_u128(op),
+        REQUEST,
+        stamp,
+        change,
+    ))
 }
 
 fn title(op: u128, stamp: Stamp, text: &str) -> Item {
