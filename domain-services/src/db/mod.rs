@@ -13,6 +13,7 @@ mod lite;
 mod migrate;
 mod pool;
 mod query;
+mod rows;
 mod tx;
 mod url;
 
@@ -20,6 +21,7 @@ pub use error::DbError;
 pub use lite::BeforeCommit;
 pub use migrate::Service;
 pub use query::{IdList, On, Query, Row, Val, sql, sql_by_engine, sql_pg};
+pub use rows::{Borrowed, Rows};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};
 

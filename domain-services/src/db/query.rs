@@ -1,6 +1,6 @@
 //! A statement as a value that either engine runs.
 
-use super::{Db, DbError, Engine, Tx};
+use super::{Db, DbError, Engine, Rows, Tx};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Encode, FromRow, Postgres, Sqlite, Type};
@@ -270,6 +270,19 @@ impl Query {
             on,
             |query, connection| query.fetch_one(connection).await,
             sqlx::query_as_with::<_, R, _>
+        )
+    }
+
+    /// Every row as the driver holds it, to be decoded by borrowing.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn fetch_rows<'a>(self, on: impl Into<On<'a>>) -> Result<Rows, DbError> {
+        run!(
+            self,
+            on,
+            |query, connection| query.fetch_all(connection).await.map(Rows::from),
+            sqlx::query_with
         )
     }
 

@@ -4,6 +4,7 @@ use super::model::Stored;
 use super::rules::{ItemOutcome, OpRef};
 use super::store::RequestRow;
 use super::view::{Time, View};
+use crate::db::Rows;
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 use std::collections::{HashMap, HashSet};
@@ -17,7 +18,7 @@ pub struct Page {
     pub(super) server_us: i64,
     pub(super) last_sync_us: i64,
     pub(super) has_more: bool,
-    pub(super) rows: Vec<RequestRow>,
+    pub(super) rows: Rows,
     /// Records whose sender has just seen them in the answer to its own push.
     pub(super) left_out: HashSet<Uuid>,
 }
@@ -38,20 +39,19 @@ struct Changes<'a>(&'a Page);
 impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let page = self.0;
-        let shown = || {
-            page.rows
-                .iter()
-                .filter(|row| page.left_out.is_empty() || !page.left_out.contains(&row.id))
-        };
-        let mut changes = serializer.serialize_seq(Some(shown().count()))?;
-        for row in shown() {
-            changes.serialize_element(&Change(row))?;
+        let mut changes =
+            serializer.serialize_seq(page.left_out.is_empty().then(|| page.rows.len()))?;
+        for row in page.rows.decode::<RequestRow<'_>>() {
+            let row = row.map_err(S::Error::custom)?;
+            if page.left_out.is_empty() || !page.left_out.contains(&row.id) {
+                changes.serialize_element(&Change(&row))?;
+            }
         }
         changes.end()
     }
 }
 
-struct Change<'a>(&'a RequestRow);
+struct Change<'a>(&'a RequestRow<'a>);
 
 impl Serialize for Change<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

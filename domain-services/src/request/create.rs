@@ -3,7 +3,7 @@
 use super::model::Head;
 use super::rules::{self, CommandRow, Decision, HistoryRow};
 use super::service::{RequestError, RequestService};
-use super::store::{self, Named, RequestRow, Written};
+use super::store::{self, Named, Written};
 use crate::db::{DbError, On, Tx};
 use crate::identity::Identity;
 use crate::invalid::Invalid;
@@ -221,12 +221,4 @@ fn named(job: &Job) -> Named {
         }
     }
     named
-}
-
-impl RequestRow {
-    /// Roughly what the record takes on the wire.
-    pub(super) fn size_bytes(&self) -> usize {
-        800 + self.title.as_deref().map_or(0, str::len)
-            + self.justification.as_deref().map_or(0, str::len)
-    }
 }

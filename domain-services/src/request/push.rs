@@ -8,10 +8,10 @@ use super::answer::{Page, PushAnswer};
 use super::model::Head;
 use super::rules::{Batch, Carry, Decision, ItemOutcome, Snapshot};
 use super::service::{RequestError, RequestService};
-use super::store::{self, Named, Written};
+use super::store::{self, Named, RequestRow, Written};
 use crate::db::{DbError, On, Tx};
 use crate::identity::Identity;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use sync_core::field::Field;
 use sync_core::text::TextWrite;
@@ -254,7 +254,7 @@ impl RequestService {
                 server_us: decision.now_us,
                 last_sync_us: decision.head_after.at_us.max(after_us),
                 has_more: false,
-                rows: Vec::new(),
+                rows: crate::db::Rows::default(),
                 left_out: HashSet::new(),
             }));
         }
@@ -266,28 +266,26 @@ impl RequestService {
                 decision.now_us,
             )
             .await?;
-        page.left_out = page
-            .rows
-            .iter()
-            .filter(|row| decision.is_own_news(row.id, row.at_us, after_us))
-            .map(|row| row.id)
-            .collect();
+        let own: HashMap<Uuid, Option<i64>> = decision.changed.iter().copied().collect();
+        for row in page.rows.decode::<RequestRow<'_>>() {
+            let row = row?;
+            // This batch's own entry, of a record whose earlier entry the phone has seen.
+            let is_present = decision
+                .records
+                .get(&row.id)
+                .is_some_and(|stored| stored.at_us == row.at_us);
+            let was_seen = own
+                .get(&row.id)
+                .is_some_and(|before| before.is_none_or(|before_us| before_us <= after_us));
+            if is_present && was_seen {
+                page.left_out.insert(row.id);
+            }
+        }
         Ok(Some(page))
     }
 }
 
 impl Decision {
-    /// Whether a feed entry is this batch's own and its record's earlier entry was seen.
-    fn is_own_news(&self, id: Uuid, at_us: i64, seen_us: i64) -> bool {
-        self.records
-            .get(&id)
-            .is_some_and(|stored| stored.at_us == at_us)
-            && self
-                .changed
-                .iter()
-                .any(|(changed, before)| *changed == id && before.is_none_or(|us| us <= seen_us))
-    }
-
     /// Which records of it wait or were refused.
     fn carry_into(&self, carry: &mut Carry) {
         for item in &self.items {

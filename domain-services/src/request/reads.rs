@@ -6,10 +6,12 @@ use super::push::check_position;
 use super::service::{RequestError, RequestService};
 use super::store::{self, Filter, RequestRow};
 use super::view::View;
+use crate::db::{DbError, Rows};
 use crate::identity::{Identity, Role};
 use crate::paging::{Cursor, PageQuery};
 use serde::{Serialize, Serializer};
 use std::collections::HashSet;
+use std::sync::Arc;
 use sync_core::wire::Since;
 use uuid::Uuid;
 
@@ -18,19 +20,23 @@ pub(super) const PULL_LIMIT_DEFAULT: u32 = 500;
 
 /// A request as it goes out.
 #[derive(Debug)]
-pub struct RequestRecord(pub(super) RequestRow);
+pub struct RequestRecord {
+    rows: Arc<Rows>,
+    index: usize,
+}
 
 impl RequestRecord {
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> Uuid {
-        self.0.id
+    pub(super) fn row(&self) -> Result<RequestRow<'_>, DbError> {
+        self.rows
+            .get(self.index)?
+            .ok_or_else(|| DbError::Decode("a row is missing".to_owned()))
     }
 }
 
 impl Serialize for RequestRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        View::of_row(&self.0)
+        self.row()
+            .and_then(|row| View::of_row(&row))
             .map_err(serde::ser::Error::custom)?
             .serialize(serializer)
     }
@@ -81,7 +87,7 @@ impl RequestService {
                 server_us,
                 last_sync_us: after_us,
                 has_more: false,
-                rows: Vec::new(),
+                rows: Rows::default(),
                 left_out: HashSet::new(),
             });
         }
@@ -97,22 +103,23 @@ impl RequestService {
         server_us: i64,
     ) -> Result<Page, RequestError> {
         let mut rows = store::page(&self.db, user, after_us, i64::from(limit) + 1).await?;
-        let entries = rows.len().min(limit as usize);
+        let mut fitting = 0;
         let mut bytes = 0;
-        let fitting = rows
-            .iter()
-            .take(entries)
-            .take_while(|row| {
-                let fits = bytes < self.settings.page_bytes_max;
-                bytes += row.size_bytes();
-                fits
-            })
-            .count();
+        let mut last_sync_us = after_us;
+        for row in rows.decode::<RequestRow<'_>>().take(limit as usize) {
+            if bytes >= self.settings.page_bytes_max {
+                break;
+            }
+            let row = row?;
+            bytes += row.size_bytes();
+            last_sync_us = row.at_us;
+            fitting += 1;
+        }
         let has_more = rows.len() > fitting;
         rows.truncate(fitting);
         Ok(Page {
             server_us,
-            last_sync_us: rows.last().map_or(after_us, |row| row.at_us),
+            last_sync_us,
             has_more,
             rows,
             left_out: HashSet::new(),
@@ -124,11 +131,12 @@ impl RequestService {
     /// # Errors
     /// [`RequestError::NotFound`], for another's request too; the database's.
     pub async fn find(&self, who: &Identity, id: Uuid) -> Result<RequestRecord, RequestError> {
-        let row = store::find(&self.db, id)
-            .await?
-            .filter(|row| row.owner_id == who.user_id || reads_all(who))
-            .ok_or(RequestError::NotFound)?;
-        Ok(RequestRecord(row))
+        let rows = Arc::new(store::find(&self.db, id).await?);
+        match rows.get::<RequestRow<'_>>(0)? {
+            Some(row) if row.owner_id == who.user_id || reads_all(who) => {}
+            _ => return Err(RequestError::NotFound),
+        }
+        Ok(RequestRecord { rows, index: 0 })
     }
 
     /// Requests that are not deleted, newest first: the reader's own, everybody's for admins and
@@ -153,12 +161,22 @@ impl RequestService {
             to_us: filter.to_us,
             cursor: page.after.map(|cursor| (cursor.at_us, cursor.id)),
         };
-        let rows = store::list(&self.db, &filter, page.rows()).await?;
-        let rows = rows.into_iter().map(RequestRecord).collect();
-        Ok(page.page(rows, |record: &RequestRecord| Cursor {
-            at_us: record.0.created_us,
-            id: record.0.id,
-        }))
+        let rows = Arc::new(store::list(&self.db, &filter, page.rows()).await?);
+        let mut records = Vec::with_capacity(rows.len());
+        for (index, row) in rows.decode::<RequestRow<'_>>().enumerate() {
+            let row = row?;
+            let cursor = Cursor {
+                at_us: row.created_us,
+                id: row.id,
+            };
+            let rows = Arc::clone(&rows);
+            records.push((RequestRecord { rows, index }, cursor));
+        }
+        let page = page.page(records, |(_, cursor)| *cursor);
+        Ok(RequestList {
+            items: page.items.into_iter().map(|(record, _)| record).collect(),
+            next: page.next,
+        })
     }
 }
 

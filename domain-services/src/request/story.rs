@@ -77,7 +77,7 @@ fn line(row: StoryRow) -> Result<StoryItem, RequestError> {
 /// won needs no second row. What was written on the device before the server made the record is part
 /// of its creation; a later edit is told at its device's time, held between creation and last change.
 fn written(record: &RequestRecord) -> Result<Vec<StoryItem>, RequestError> {
-    let row = &record.0;
+    let row = record.row()?;
     let mut stamps = row.stamps()?;
     let heads = row.heads(&stamps)?;
     if let Some(head) = heads.last() {

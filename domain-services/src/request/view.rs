@@ -70,27 +70,27 @@ impl Serialize for NeededBy<'_> {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn of_row(row: &'a RequestRow) -> Result<Self, DbError> {
+    pub(super) fn of_row(row: &RequestRow<'a>) -> Result<Self, DbError> {
         let mut stamps = row.stamps()?;
         let heads = row.heads(&stamps)?;
         stamps[Field::Justification.index()] = heads.last().copied();
         Ok(Self {
             id: row.id,
             owner_id: row.owner_id,
-            title: row.title.as_deref(),
+            title: row.title,
             amount: row
                 .amount_minor
-                .zip(row.currency.as_deref())
+                .zip(row.currency)
                 .map(|(minor, currency)| Amount::Row { minor, currency }),
             category_id: row.category_id,
             reason_id: row.reason_id,
             department_id: row.department_id,
-            region: row.region.as_deref(),
-            needed_by: row.needed_by.as_deref().map(NeededBy::Text),
-            justification: row.justification.as_deref(),
+            region: row.region,
+            needed_by: row.needed_by.map(NeededBy::Text),
+            justification: row.justification,
             heads,
-            status: &row.status,
-            revision: row.revision.as_deref(),
+            status: row.status,
+            revision: row.revision,
             stamps,
             deleted: row.tombstone.is_some(),
             created_us: row.created_us,

@@ -4,7 +4,7 @@
 //! log, an operation id used twice), then whether the item must wait behind another of its record,
 //! then the clock, then whose record it is, and only then the rules of each kind of change.
 
-use super::super::model::{Head, Logged, Status, Stored};
+use super::super::model::{Head, Logged, Stored};
 use super::chain::Catalog;
 use super::decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
 use serde_json::json;
@@ -343,50 +343,6 @@ impl Batch {
             RequestChange::Withdraw => self.withdraw(item),
             RequestChange::Delete => self.delete(item),
         }
-    }
-
-    fn withdraw(&mut self, item: &RequestItem) -> Ruling {
-        let stored = self.existing(item.id)?;
-        if stored.status != Status::PendingL1 {
-            return Err(Refusal::code(
-                Code::NotWithdrawable,
-                "only a submitted request that no level has sealed can be withdrawn",
-            ));
-        }
-        stored.status = Status::Withdrawn;
-        let at_us = self.touch(item.id);
-        self.tell(item, "withdrawn", json!({}));
-        self.events.push(NewEvent {
-            key: item.id,
-            kind: "request.withdrawn",
-            version: at_us,
-            data: json!({ "id": item.id, "ownerId": self.context.user }),
-        });
-        Ok(Verdict::Applied)
-    }
-
-    fn delete(&mut self, item: &RequestItem) -> Ruling {
-        let slot = self.slots.entry(item.id).or_default();
-        let stored = slot.stored.as_mut().ok_or_else(not_found)?;
-        if stored.is_deleted() {
-            return Ok(Verdict::Duplicate);
-        }
-        if stored.status != Status::Draft {
-            return Err(Refusal::code(
-                Code::Locked,
-                "a submitted request cannot be deleted",
-            ));
-        }
-        stored.record.delete(item.stamp);
-        let at_us = self.touch(item.id);
-        self.tell(item, "deleted", json!({}));
-        self.events.push(NewEvent {
-            key: item.id,
-            kind: "request.deleted",
-            version: at_us,
-            data: json!({ "id": item.id, "ownerId": self.context.user }),
-        });
-        Ok(Verdict::Applied)
     }
 
     /// The sender's own live record.

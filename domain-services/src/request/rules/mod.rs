@@ -3,6 +3,7 @@
 mod chain;
 mod decide;
 mod decision;
+mod lifecycle;
 mod submit;
 #[cfg(test)]
 mod tests;

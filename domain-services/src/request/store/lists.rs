@@ -1,7 +1,7 @@
 //! Single requests and lists of them, newest first.
 
-use super::rows::{RequestRow, columns};
-use crate::db::{Db, DbError, sql, sql_by_engine};
+use super::rows::columns;
+use crate::db::{Db, DbError, Rows, sql, sql_by_engine};
 use uuid::Uuid;
 
 /// What a list is narrowed to.
@@ -19,15 +19,15 @@ pub(in crate::request) struct Filter {
     pub(in crate::request) cursor: Option<(i64, Uuid)>,
 }
 
-/// A request by its id, whoever owns it, deleted ones included.
-pub(in crate::request) async fn find(db: &Db, id: Uuid) -> Result<Option<RequestRow>, DbError> {
+/// A request by its id, whoever owns it, deleted ones included: one row or none.
+pub(in crate::request) async fn find(db: &Db, id: Uuid) -> Result<Rows, DbError> {
     sql(concat!(
         "select ",
         columns!(),
         " from request r where r.id = $1"
     ))
     .bind(id)
-    .fetch_optional(db)
+    .fetch_rows(db)
     .await
 }
 
@@ -69,7 +69,7 @@ pub(in crate::request) async fn list(
     db: &Db,
     filter: &Filter,
     limit: i64,
-) -> Result<Vec<RequestRow>, DbError> {
+) -> Result<Rows, DbError> {
     let statuses =
         (!filter.statuses.is_empty()).then(|| serde_json::json!(filter.statuses).to_string());
     let query = if filter.owner.is_some() {
@@ -85,7 +85,7 @@ pub(in crate::request) async fn list(
         .bind(statuses)
         .bind(limit);
     match filter.owner {
-        Some(owner) => query.bind(owner).fetch_all(db).await,
-        None => query.fetch_all(db).await,
+        Some(owner) => query.bind(owner).fetch_rows(db).await,
+        None => query.fetch_rows(db).await,
     }
 }

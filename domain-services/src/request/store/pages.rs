@@ -1,7 +1,7 @@
 //! Reading feeds: heads, and pages behind a position.
 
-use super::rows::{RequestRow, columns};
-use crate::db::{Db, DbError, IdList, sql, sql_by_engine};
+use super::rows::columns;
+use crate::db::{Db, DbError, IdList, Rows, sql, sql_by_engine};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ pub(in crate::request) async fn page(
     user: Uuid,
     after_us: i64,
     limit: i64,
-) -> Result<Vec<RequestRow>, DbError> {
+) -> Result<Rows, DbError> {
     sql(concat!(
         "select ",
         columns!(),
@@ -35,6 +35,6 @@ pub(in crate::request) async fn page(
     .bind(user)
     .bind(after_us)
     .bind(limit)
-    .fetch_all(db)
+    .fetch_rows(db)
     .await
 }

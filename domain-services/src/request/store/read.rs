@@ -23,22 +23,22 @@ pub(in crate::request) struct Named {
 }
 
 /// The head, once a row, beside each record named.
-struct HeadAndRecord {
+struct HeadAndRecord<'r> {
     head_us: Option<i64>,
     clock: Option<i64>,
     now_us: i64,
     logged: i64,
-    record: Option<RulingRow>,
+    record: Option<RulingRow<'r>>,
 }
 
-impl<'r, R> FromRow<'r, R> for HeadAndRecord
+impl<'r, R> FromRow<'r, R> for HeadAndRecord<'r>
 where
     R: Row,
     usize: ColumnIndex<R>,
     Uuid: Decode<'r, R::Database> + Type<R::Database>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         let id: Option<Uuid> = row.try_get(4)?;
@@ -93,11 +93,12 @@ pub(in crate::request) async fn read(
     if on.is_sqlite() {
         query = query.bind(process_us);
     }
-    let rows: Vec<HeadAndRecord> = query.fetch_all(on.again()).await?;
+    let rows = query.fetch_rows(on.again()).await?;
     let mut snapshot = Snapshot::default();
     let mut now_us = process_us;
     let mut logged = 0;
-    for row in rows {
+    for row in rows.decode::<HeadAndRecord<'_>>() {
+        let row = row?;
         now_us = row.now_us;
         logged = row.logged;
         snapshot.head = row.head_us.zip(row.clock).map(|(at_us, clock)| Head {

@@ -29,54 +29,54 @@ pub(super) use {columns, ruling_columns};
 const COLUMNS: usize = 20;
 
 /// A request as a reader sees it.
-#[derive(Debug, Clone)]
-pub(in crate::request) struct RequestRow {
+#[derive(Debug, Clone, Copy)]
+pub(in crate::request) struct RequestRow<'r> {
     pub(in crate::request) id: Uuid,
     pub(in crate::request) owner_id: Uuid,
     pub(in crate::request) at_us: i64,
     pub(in crate::request) created_us: i64,
-    pub(in crate::request) title: Option<String>,
+    pub(in crate::request) title: Option<&'r str>,
     pub(in crate::request) amount_minor: Option<i64>,
-    pub(in crate::request) currency: Option<String>,
+    pub(in crate::request) currency: Option<&'r str>,
     pub(in crate::request) category_id: Option<Uuid>,
     pub(in crate::request) reason_id: Option<Uuid>,
     pub(in crate::request) department_id: Option<Uuid>,
-    pub(in crate::request) region: Option<String>,
-    pub(in crate::request) needed_by: Option<String>,
-    pub(in crate::request) justification: Option<String>,
-    pub(in crate::request) stamps: Vec<u8>,
-    pub(in crate::request) text_state: Option<Vec<u8>>,
-    pub(in crate::request) tombstone: Option<Vec<u8>>,
-    pub(in crate::request) status: String,
-    pub(in crate::request) revision: Option<Vec<u8>>,
+    pub(in crate::request) region: Option<&'r str>,
+    pub(in crate::request) needed_by: Option<&'r str>,
+    pub(in crate::request) justification: Option<&'r str>,
+    pub(in crate::request) stamps: &'r [u8],
+    pub(in crate::request) text_state: Option<&'r [u8]>,
+    pub(in crate::request) tombstone: Option<&'r [u8]>,
+    pub(in crate::request) status: &'r str,
+    pub(in crate::request) revision: Option<&'r [u8]>,
     pub(in crate::request) submitted_us: Option<i64>,
     pub(in crate::request) final_us: Option<i64>,
 }
 
 /// Columns are read by position: by name each costs a look-up in a hash map, a third of a pull.
-impl<'r, R> FromRow<'r, R> for RequestRow
+impl<'r, R> FromRow<'r, R> for RequestRow<'r>
 where
     R: Row,
     usize: ColumnIndex<R>,
     Uuid: Decode<'r, R::Database> + Type<R::Database>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         Self::from_columns(row, 0)
     }
 }
 
-impl RequestRow {
-    pub(super) fn from_columns<'r, R>(row: &'r R, from: usize) -> Result<Self, sqlx::Error>
+impl<'r> RequestRow<'r> {
+    pub(super) fn from_columns<R>(row: &'r R, from: usize) -> Result<Self, sqlx::Error>
     where
         R: Row,
         usize: ColumnIndex<R>,
         Uuid: Decode<'r, R::Database> + Type<R::Database>,
         i64: Decode<'r, R::Database> + Type<R::Database>,
-        String: Decode<'r, R::Database> + Type<R::Database>,
-        Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+        &'r str: Decode<'r, R::Database> + Type<R::Database>,
+        &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
     {
         Ok(Self {
             id: row.try_get(from)?,
@@ -102,17 +102,22 @@ impl RequestRow {
         })
     }
 
+    /// Roughly what the record takes on the wire.
+    pub(in crate::request) fn size_bytes(&self) -> usize {
+        800 + self.title.map_or(0, str::len) + self.justification.map_or(0, str::len)
+    }
+
     fn text(&self, root: Option<Stamp>) -> Result<Text, DbError> {
-        match (&self.text_state, root) {
+        match (self.text_state, root) {
             (Some(state), _) => Text::from_state(state).map_err(|error| self.broken(&error)),
-            (None, Some(root)) => Ok(Text::start(root, self.justification.clone())),
+            (None, Some(root)) => Ok(Text::start(root, self.justification.map(str::to_owned))),
             (None, None) => Ok(Text::default()),
         }
     }
 
     /// The stamps of the eight fields; of the text, its start.
     pub(in crate::request) fn stamps(&self) -> Result<[Option<Stamp>; 8], DbError> {
-        unpack(&self.stamps).ok_or_else(|| self.broken(&"stamps"))
+        unpack(self.stamps).ok_or_else(|| self.broken(&"stamps"))
     }
 
     /// The stamps of the shown text's heads.
@@ -132,20 +137,20 @@ impl RequestRow {
     }
 
     fn value(&self, field: Field) -> Result<Option<Value>, DbError> {
-        let text = |text: &Option<String>| text.as_deref().map(|text| Value::Text(text.into()));
+        let text = |text: Option<&str>| text.map(|text| Value::Text(text.into()));
         Ok(match field {
-            Field::Title => text(&self.title),
-            Field::Region => text(&self.region),
+            Field::Title => text(self.title),
+            Field::Region => text(self.region),
             Field::CategoryId => self.category_id.map(Value::Id),
             Field::ReasonId => self.reason_id.map(Value::Id),
             Field::DepartmentId => self.department_id.map(Value::Id),
-            Field::NeededBy => match &self.needed_by {
+            Field::NeededBy => match self.needed_by {
                 Some(date) => Some(Value::Date(
                     date.parse::<Date>().map_err(|error| self.broken(&error))?,
                 )),
                 None => None,
             },
-            Field::Amount => match (self.amount_minor, &self.currency) {
+            Field::Amount => match (self.amount_minor, self.currency) {
                 (Some(minor), Some(currency)) => {
                     let currency: Currency =
                         currency.parse().map_err(|error| self.broken(&error))?;
@@ -162,22 +167,22 @@ impl RequestRow {
 
 /// A row with what the rules ask for.
 #[derive(Debug)]
-pub(super) struct RulingRow {
-    row: RequestRow,
-    chain: Option<String>,
+pub(super) struct RulingRow<'r> {
+    row: RequestRow<'r>,
+    chain: Option<&'r str>,
     last_op: Option<Uuid>,
     last_digest: Option<i64>,
 }
 
-impl RulingRow {
-    pub(super) fn from_columns<'r, R>(row: &'r R, from: usize) -> Result<Self, sqlx::Error>
+impl<'r> RulingRow<'r> {
+    pub(super) fn from_columns<R>(row: &'r R, from: usize) -> Result<Self, sqlx::Error>
     where
         R: Row,
         usize: ColumnIndex<R>,
         Uuid: Decode<'r, R::Database> + Type<R::Database>,
         i64: Decode<'r, R::Database> + Type<R::Database>,
-        String: Decode<'r, R::Database> + Type<R::Database>,
-        Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+        &'r str: Decode<'r, R::Database> + Type<R::Database>,
+        &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
     {
         Ok(Self {
             row: RequestRow::from_columns(row, from)?,
@@ -198,13 +203,13 @@ impl RulingRow {
             }
         }
         let text = row.text(stamps[Field::Justification.index()])?;
-        let tombstone = match &row.tombstone {
+        let tombstone = match row.tombstone {
             Some(bytes) => Some(stamp(bytes).ok_or_else(|| row.broken(&"tombstone"))?),
             None => None,
         };
-        let revision = match &row.revision {
+        let revision = match row.revision {
             Some(bytes) => Some(Revision(
-                <[u8; 32]>::try_from(bytes.as_slice()).map_err(|error| row.broken(&error))?,
+                <[u8; 32]>::try_from(bytes).map_err(|error| row.broken(&error))?,
             )),
             None => None,
         };
@@ -214,9 +219,9 @@ impl RulingRow {
             at_us: row.at_us,
             created_us: row.created_us,
             record: Record::from_parts(registers, text, tombstone),
-            status: Status::from_name(&row.status).ok_or_else(|| row.broken(&row.status))?,
+            status: Status::from_name(row.status).ok_or_else(|| row.broken(&row.status))?,
             revision,
-            chain: self.chain,
+            chain: self.chain.map(str::to_owned),
             submitted_us: row.submitted_us,
             final_us: row.final_us,
             last_op: self

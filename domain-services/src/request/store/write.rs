@@ -52,9 +52,9 @@ async fn write_through_writer(
 
 /// The place in time of a line of history: that of the change it tells of, or now.
 pub(super) fn history_at(decision: &Decision, row: &HistoryRow) -> i64 {
-    let changed = decision.changed.iter().any(|(id, _)| *id == row.request_id);
+    let before_us = decision.head_before.map_or(0, |head| head.at_us);
     match decision.records.get(&row.request_id) {
-        Some(stored) if changed => stored.at_us,
+        Some(stored) if stored.at_us > before_us => stored.at_us,
         _ => decision.now_us,
     }
 }
