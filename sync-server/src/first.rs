@@ -10,7 +10,7 @@ use domain_services::user::demo_user_id;
 pub(crate) async fn records(
     config: &Config,
     services: &Services,
-    _ids: &Ids,
+    ids: &Ids,
 ) -> Result<Option<String>, StartError> {
     let failed = |error: &dyn std::fmt::Display| StartError::FirstRecords(error.to_string());
     if config.demo {
@@ -18,6 +18,9 @@ pub(crate) async fn records(
         services
             .catalog
             .create_demo(demo_user_id)
+            .await
+            .map_err(|e| failed(&e))?;
+        crate::demo::requests(services, ids)
             .await
             .map_err(|e| failed(&e))?;
         return Ok(None);

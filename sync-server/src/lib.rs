@@ -8,6 +8,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod demo;
 pub mod docs;
 mod first;
 pub mod health;

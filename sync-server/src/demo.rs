@@ -1,0 +1,179 @@
+//! The requests of the demo organisation, pushed as its people's phones would push them.
+
+use crate::services::Services;
+use domain_services::identity::{Identity, Role};
+use domain_services::paging::PageQuery;
+use domain_services::request::RequestError;
+use domain_services::time::Ids;
+use domain_services::user::demo_user_id;
+use serde_json::{Value, json};
+use std::time::Duration;
+use sync_core::hlc::{Clock, NodeId, Stamp};
+use sync_core::wire::{Envelope, Format, Limits};
+use uuid::Uuid;
+
+/// Namespace of the ids of the demo requests, which are the same at every start.
+const DEMO: Uuid = Uuid::from_u128(0x3c9a_5b7e_0d5f_4b0c_8c43_52a1_7f0e_66b2);
+
+/// How often, and how long apart, a batch is pushed while the catalogue's events are on their way.
+const TRIES: u32 = 100;
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// What becomes of a demo request after its draft.
+#[derive(Clone, Copy, PartialEq)]
+enum Fate {
+    Draft,
+    Submitted,
+    Withdrawn,
+}
+
+use Fate::{Draft, Submitted, Withdrawn};
+
+/// Owner (`sales1` to `sales5`), title, amount in minor units, category, fate.
+const REQUESTS: [(u8, &str, i64, &str, Fate); 12] = [
+    (
+        1,
+        "Train to the customer in Lyon",
+        18_400,
+        "Travel",
+        Submitted,
+    ),
+    (1, "Stand at the spring fair", 740_000, "Events", Submitted),
+    (1, "Flyers for the summer", 56_000, "Campaigns", Draft),
+    (2, "Hotel for the kick-off", 92_500, "Travel", Submitted),
+    (2, "Breakfast with partners", 31_000, "Events", Withdrawn),
+    (
+        2,
+        "Radio spots, region north",
+        2_300_000,
+        "Campaigns",
+        Submitted,
+    ),
+    (3, "Flight to the training", 41_250, "Travel", Draft),
+    (3, "Open house", 125_000, "Events", Submitted),
+    (4, "Rental car, week 48", 27_900, "Travel", Submitted),
+    (
+        4,
+        "Posters at the stations",
+        860_000,
+        "Campaigns",
+        Submitted,
+    ),
+    (5, "Product evening", 68_000, "Events", Draft),
+    (5, "Taxi to the airport", 4_600, "Travel", Withdrawn),
+];
+
+/// Why the demo requests could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DemoError {
+    /// The catalogue cannot be read.
+    #[error(transparent)]
+    Catalog(#[from] domain_services::catalog::CatalogError),
+    /// The request service refused.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// A batch could not be built, or was not taken.
+    #[error("the demo requests cannot be pushed: {0}")]
+    Batch(String),
+}
+
+/// Makes the requests, unless they are there.
+pub(crate) async fn requests(services: &Services, ids: &Ids) -> Result<(), DemoError> {
+    let last = identity(5);
+    match services
+        .requests
+        .find(&last, request_id(REQUESTS.len() - 1))
+        .await
+    {
+        Ok(_) => return Ok(()),
+        Err(RequestError::NotFound) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let page = PageQuery::default();
+    let categories = services.catalog.categories(page).await?.items;
+    let reasons = services.catalog.reasons(page).await?.items;
+    for person in 1..=5 {
+        let node = NodeId::new(u64::from_be_bytes(ids.bytes()));
+        let mut clock = Clock::new(node);
+        let mut changes = Vec::new();
+        for (index, (owner, title, minor, category, fate)) in REQUESTS.into_iter().enumerate() {
+            let category = categories.iter().find(|known| known.name == category);
+            let Some(category) = category.filter(|_| owner == person) else {
+                continue;
+            };
+            let fits = |of: Option<Uuid>| of.is_none_or(|of| of == category.id);
+            let reason = reasons.iter().rev().find(|reason| fits(reason.category_id));
+            let fields = json!({
+                "title": title,
+                "amount": {"minor": minor, "currency": "EUR"},
+                "categoryId": category.id,
+                "reasonId": reason.map(|reason| reason.id),
+                "justification": format!("{title}: agreed with the customer."),
+            });
+            let now_ms = u64::try_from(ids.now_us() / 1_000).unwrap_or(0);
+            let mut stamp = || clock.tick(now_ms);
+            changes.extend(story(index, fate, &fields, &mut stamp));
+        }
+        push(services, &identity(person), &changes).await?;
+    }
+    Ok(())
+}
+
+/// The items that one request's owner sends.
+fn story(
+    index: usize,
+    fate: Fate,
+    fields: &Value,
+    stamp: &mut impl FnMut() -> Stamp,
+) -> Vec<Value> {
+    let id = request_id(index);
+    let mut item = |kind: &str| {
+        let op_id = Uuid::new_v5(&id, kind.as_bytes());
+        json!({"opId": op_id, "type": kind, "id": id, "hlc": stamp().to_string()})
+    };
+    let mut draft = item("upsert");
+    draft["fields"] = fields.clone();
+    let mut items = vec![draft];
+    if fate != Draft {
+        items.push(item("submit"));
+    }
+    if fate == Withdrawn {
+        items.push(item("withdraw"));
+    }
+    items
+}
+
+/// Pushes a batch until nothing of it waits any more, as a phone does.
+async fn push(services: &Services, who: &Identity, changes: &[Value]) -> Result<(), DemoError> {
+    let wrong = |error: &dyn std::fmt::Display| DemoError::Batch(error.to_string());
+    let body = serde_json::to_vec(&json!({"changes": changes})).map_err(|e| wrong(&e))?;
+    let mut refused = Value::Null;
+    for _ in 0..TRIES {
+        let envelope = Envelope::decode(&body, Format::Json, &Limits::default())
+            .map_err(|error| wrong(&error))?;
+        let answer = services.requests.push(who, &envelope, None).await?;
+        let answer = serde_json::to_value(&answer).map_err(|e| wrong(&e))?;
+        let results = answer["results"].as_array().cloned().unwrap_or_default();
+        let waits =
+            |result: &Value| result["verdict"] == "deferred" || result["verdict"] == "rejected";
+        match results.into_iter().find(waits) {
+            None => return Ok(()),
+            Some(result) => refused = result,
+        }
+        tokio::time::sleep(TRY_AGAIN_AFTER).await;
+    }
+    Err(wrong(&refused["detail"]))
+}
+
+fn request_id(index: usize) -> Uuid {
+    Uuid::new_v5(&DEMO, index.to_string().as_bytes())
+}
+
+fn identity(person: u8) -> Identity {
+    Identity {
+        user_id: demo_user_id(&format!("sales{person}")),
+        roles: Role::Sales.into(),
+        session_id: Uuid::nil(),
+        expires_us: i64::MAX,
+    }
+}
