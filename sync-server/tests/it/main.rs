@@ -7,6 +7,7 @@
 )]
 
 mod actors;
+mod api;
 mod bodies;
 mod contract;
 mod edge;
