@@ -34,6 +34,8 @@ pub struct NewRequest {
 /// What creating came to.
 #[derive(Debug)]
 pub struct Created {
+    /// Its id.
+    pub id: Uuid,
     /// The record.
     pub record: super::reads::RequestRecord,
     /// False where it had been created before, by the same id or key with the same content.
@@ -96,7 +98,7 @@ impl RequestService {
             self.committed(who.user_id);
         }
         let record = self.find(who, id).await?;
-        Ok(Created { record, is_new })
+        Ok(Created { id, record, is_new })
     }
 
     async fn create_under_lock(&self, job: &Job, tx: &mut Tx) -> Result<Outcome, RequestError> {

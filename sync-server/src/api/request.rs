@@ -172,7 +172,7 @@ async fn create(
         .requests
         .create(&who, new, Some(&parent))
         .await?;
-    let location = format!("/api/v1/requests/{}", created.record.id());
+    let location = format!("/api/v1/requests/{}", created.id);
     Ok(accepted.made(created.is_new, created.record, &location))
 }
 
