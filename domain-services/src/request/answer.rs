@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use std::collections::{HashMap, HashSet};
 use sync_core::field::Field;
 use sync_core::hlc::Stamp;
+use sync_core::verdict::Code;
 use uuid::Uuid;
 
 /// A page of a user's feed.
@@ -134,10 +135,8 @@ impl Serialize for ItemResult<'_> {
         result.serialize_field("superseded", &superseded)?;
         result.serialize_field("waitingFor", &item.waiting_for)?;
         result.serialize_field("updatedAt", &self.stored.map(|stored| Time(stored.at_us)))?;
-        let record = self
-            .stored
-            .filter(|_| item.with_record)
-            .map(View::of_stored);
+        let shown = item.with_record && item.code != Some(Code::NotFound);
+        let record = self.stored.filter(|_| shown).map(View::of_stored);
         result.serialize_field("record", &record)?;
         result.end()
     }

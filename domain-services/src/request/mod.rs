@@ -1,6 +1,6 @@
 //! Budget requests: drafts that merge, submissions that seal, and the feed that tells their owner.
 //!
-//! * [`rules`] judge a batch: pure, no I/O, no clock.
+//! * `rules` judge a batch: pure, no I/O, no clock.
 //! * `store` holds the SQL.
 //! * [`RequestService`] owns the transaction: read, judge, compare and set.
 //! * `projection` keeps what the catalogue's and the users' events told.
