@@ -35,7 +35,10 @@ impl Server {
         };
         Self {
             running: start(config).await.unwrap(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            // A kept connection would belong to the runtime of the test that made it.
+            client: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
             _folder: folder,
         }
     }
