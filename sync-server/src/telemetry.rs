@@ -2,7 +2,8 @@
 
 use crate::config::LogFormat;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -10,6 +11,9 @@ use tracing_subscriber::{Layer, filter::Targets};
 
 /// Most bytes of log that wait to be written; beyond, lines are dropped rather than requests held up.
 const WAITING_MAX: usize = 4 << 20;
+
+/// How long the thread that writes gathers lines.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Starts the log. The guard writes out what is left when it is dropped.
 ///
@@ -30,6 +34,7 @@ pub fn start(directives: &str, format: LogFormat) -> LogGuard {
     let all: Vec<_> = quiet.chain([directives.to_owned()]).collect();
     let filter: Targets = all.join(",").parse().unwrap_or_default();
     let (writer, guard) = writer();
+    let raw = writer.clone();
     let json = match format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -53,11 +58,48 @@ pub fn start(directives: &str, format: LogFormat) -> LogGuard {
         .with(layer.with_filter(filter))
         .try_init();
     if installed.is_ok() {
+        let _ = RAW.set(RawLog { json, writer: raw });
         std::panic::set_hook(Box::new(|panic| {
             tracing::error!(panic = %panic, "a thread panicked");
         }));
     }
     guard
+}
+
+/// The log's buffer, for lines that are made by hand.
+pub struct RawLog {
+    /// Whether lines are JSON objects.
+    pub json: bool,
+    writer: Writer,
+}
+
+impl std::fmt::Debug for RawLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RawLog")
+    }
+}
+
+impl RawLog {
+    /// Appends a whole line.
+    pub fn write(&self, line: &[u8]) {
+        self.writer.append(line);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn test(json: bool) -> Self {
+        Self {
+            json,
+            writer: writer().0,
+        }
+    }
+}
+
+static RAW: OnceLock<RawLog> = OnceLock::new();
+
+/// The log's buffer, once [`start`] has installed the log.
+#[must_use]
+pub fn raw() -> Option<&'static RawLog> {
+    RAW.get()
 }
 
 /// Lines waiting for the thread that writes them: a request pays a copy, not a system call.
@@ -112,6 +154,14 @@ fn write_out(waiting: &Waiting) {
                     .wait(lines)
                     .unwrap_or_else(PoisonError::into_inner);
             }
+            // Under load one system call writes many lines.
+            if !lines.ended {
+                lines = waiting
+                    .wake
+                    .wait_timeout(lines, GATHER)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0;
+            }
             std::mem::swap(&mut batch, &mut lines.bytes);
             (std::mem::take(&mut lines.dropped), lines.ended)
         };
@@ -144,12 +194,12 @@ impl Drop for LogGuard {
     }
 }
 
-impl Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Writer {
+    fn append(&self, bytes: &[u8]) {
         let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.bytes.len() + bytes.len() > WAITING_MAX {
             lines.dropped += 1;
-            return Ok(bytes.len());
+            return;
         }
         let was_idle = lines.bytes.is_empty();
         lines.bytes.extend_from_slice(bytes);
@@ -157,6 +207,12 @@ impl Write for Writer {
         if was_idle {
             self.0.wake.notify_one();
         }
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes);
         Ok(bytes.len())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It is one function rather than a stack of layers, because it is paid by every idle poll.
 
+use super::access_log::AccessLine;
 use super::metrics::Metrics;
 use super::trace::{REQUEST_ID, Trace};
 use crate::problem::{self, Problem};
@@ -13,12 +14,13 @@ use domain_services::time::Ids;
 use domain_services::user::TokenError;
 use futures_util::FutureExt;
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// What the edge needs to know.
 pub struct Edge {
@@ -66,6 +68,15 @@ pub struct Context {
 }
 
 impl Context {
+    /// Who is signed in.
+    #[must_use]
+    pub fn user(&self) -> Option<Uuid> {
+        match &self.caller {
+            Caller::Known(identity) => Some(identity.user_id),
+            Caller::Anonymous | Caller::Refused(_) => None,
+        }
+    }
+
     fn of(request: &Request, edge: &Edge) -> Self {
         Self {
             trace: Trace::of(request.headers(), &edge.ids),
@@ -98,7 +109,16 @@ pub async fn handle(State(edge): State<Arc<Edge>>, mut request: Request, next: N
     let took = started.elapsed();
     let status = response.status().as_u16();
     edge.metrics.count(&method, route, status, took);
-    log(&context, &method, route, status, took);
+    AccessLine {
+        request_id: context.trace.request_id.to_str().unwrap_or_default(),
+        trace_id: context.trace.trace_id(),
+        method: method.as_str(),
+        route,
+        status,
+        took,
+        user: context.user(),
+    }
+    .write(&edge.ids);
     response
 }
 
@@ -142,28 +162,6 @@ fn report(problem: &Problem, trace: &Trace) {
     } else {
         tracing::debug!(code, trace_id, cause, "a request was refused");
     }
-}
-
-/// The access log: one line a request, at level info.
-fn log(context: &Context, method: &Method, route: &str, status: u16, took: Duration) {
-    if !tracing::enabled!(target: "athena::access", tracing::Level::INFO) {
-        return;
-    }
-    let user = match &context.caller {
-        Caller::Known(identity) => Some(tracing::field::display(identity.user_id)),
-        Caller::Anonymous | Caller::Refused(_) => None,
-    };
-    tracing::info!(
-        target: "athena::access",
-        request_id = context.trace.request_id.to_str().unwrap_or_default(),
-        trace_id = context.trace.trace_id(),
-        method = method.as_str(),
-        route,
-        status,
-        duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        user,
-        "request"
-    );
 }
 
 fn caller(headers: &HeaderMap, verify: &Verify) -> Caller {

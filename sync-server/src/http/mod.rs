@@ -4,6 +4,7 @@
 //! timeouts, problem documents, the access log and metrics), rate limits, then the router. A handler takes its
 //! input with the extractors of [`extract`], [`params`] and [`media`], and answers with [`reply`].
 
+pub mod access_log;
 pub mod body;
 pub mod cached;
 pub mod edge;
