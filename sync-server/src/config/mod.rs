@@ -1,6 +1,6 @@
 //! What an operator may set: a TOML file, over it `ATHENA_…` variables, over them flags.
 //!
-//! Every setting is one row of the table in [`settings`]; the file, the variables, the flags, `athena config
+//! Every setting is one row of the table [`SETTINGS`]; the file, the variables, the flags, `athena config
 //! check` and the help text all read that table. To add one: a field here, its default in
 //! [`Config::default`], a row there.
 
