@@ -186,7 +186,7 @@ fn suggestion(name: &str) -> String {
         .iter()
         .map(|setting| (distance(name, setting.name), setting.name))
         .min()
-        .filter(|(slips, _)| *slips <= 3)
+        .filter(|(slips, _)| *slips <= 3 && slips * 2 < name.len())
         .map(|(_, close)| format!("; did you mean `{close}`?"))
         .unwrap_or_default()
 }
