@@ -131,6 +131,7 @@ impl RequestService {
                 op_id: job.op_id,
                 event: "submitted",
                 code: "",
+                position: 0,
                 detail: json!({ "revision": stored.revision }),
             }],
             records: HashMap::from([(job.id, stored)]),

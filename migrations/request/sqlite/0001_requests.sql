@@ -56,6 +56,7 @@ create table history (
     event text not null,
     code text not null default '',
     at_us integer not null,
+    position integer not null, -- of the item in its batch: one batch's lines share a time
     actor_id blob not null,
     detail text not null, -- JSON
     primary key (request_id, op_id, event, code)

@@ -402,8 +402,14 @@ impl Batch {
             op_id: item.op_id,
             event,
             code: "",
+            position: self.position(),
             detail,
         });
+    }
+
+    /// Of the item being taken.
+    fn position(&self) -> i32 {
+        i32::try_from(self.items.len()).unwrap_or(i32::MAX)
     }
 
     fn remember_taken(&mut self, item: &RequestItem) {
@@ -439,6 +445,7 @@ impl Batch {
                 op_id: item.op_id,
                 event: "refused",
                 code: code.as_str(),
+                position: self.position(),
                 detail: story,
             });
         }

@@ -79,6 +79,8 @@ pub(in crate::request) struct HistoryRow {
     pub(in crate::request) op_id: Uuid,
     pub(in crate::request) event: &'static str,
     pub(in crate::request) code: &'static str,
+    /// Of the item in its batch, which orders what happened in one commit.
+    pub(in crate::request) position: i32,
     pub(in crate::request) detail: serde_json::Value,
 }
 

@@ -16,7 +16,7 @@ pub(in crate::request) struct StoryRow {
 
 /// A request's story, oldest first.
 pub(in crate::request) async fn story(db: &Db, id: Uuid) -> Result<Vec<StoryRow>, DbError> {
-    sql("select at_us, actor_id, op_id, event, code, detail from history where request_id = $1 order by at_us, op_id, event")
+    sql("select at_us, actor_id, op_id, event, code, detail from history where request_id = $1 order by at_us, position")
         .bind(id)
         .fetch_all(db)
         .await

@@ -37,8 +37,8 @@ select $1, $2, unhex(v->>0), unhex(v->>1), v->>2, v->>3, v->>4, v->>5
 from (select value as v from jsonb_each($3))";
 
 const HISTORY: &str = "
-insert into history (actor_id, request_id, op_id, event, code, at_us, detail)
-select $1, unhex(v->>0), unhex(v->>1), v->>2, v->>3, v->>4, v->>5
+insert into history (actor_id, request_id, op_id, event, code, at_us, position, detail)
+select $1, unhex(v->>0), unhex(v->>1), v->>2, v->>3, v->>4, v->>5, v->>6
 from (select value as v from jsonb_each($2)) where true
 on conflict do nothing";
 
@@ -90,6 +90,7 @@ impl Encoded {
                 row.event,
                 row.code,
                 history_at(decision, row),
+                row.position,
                 row.detail.to_string(),
             )
         });

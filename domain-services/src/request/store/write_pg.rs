@@ -37,14 +37,14 @@ with h as (
     select *, $1, $27 from unnest($28::uuid[], $29::uuid[], $30::text[], $31::bigint[], $32::text[], $33::text[])
     where exists (select 1 from h)
 ), y as (
-    insert into history (request_id, op_id, event, code, at_us, detail, actor_id)
-    select *, $1 from unnest($34::uuid[], $35::uuid[], $36::text[], $37::text[], $38::bigint[], $39::text[])
+    insert into history (request_id, op_id, event, code, at_us, position, detail, actor_id)
+    select *, $1 from unnest($34::uuid[], $35::uuid[], $36::text[], $37::text[], $38::bigint[], $39::integer[], $40::text[])
     where exists (select 1 from h)
     on conflict do nothing
 ), o as (
     insert into outbox (id, key, type, version, body, time_us, traceparent)
-    select e.id, e.key, e.type, e.version, e.body::jsonb, $27, $40
-    from unnest($41::uuid[], $42::uuid[], $43::text[], $44::bigint[], $45::text[]) as e (id, key, type, version, body)
+    select e.id, e.key, e.type, e.version, e.body::jsonb, $27, $41
+    from unnest($42::uuid[], $43::uuid[], $44::text[], $45::bigint[], $46::text[]) as e (id, key, type, version, body)
     where exists (select 1 from h)
 )
 select count(*) from h";
@@ -71,7 +71,7 @@ fn encode(
     traceparent: Option<&str>,
 ) -> Result<PgArguments, sqlx::error::BoxDynError> {
     let mut arguments = PgArguments::default();
-    arguments.reserve(45, 512 * decision.changed.len());
+    arguments.reserve(46, 512 * decision.changed.len());
     arguments.add(user)?;
     arguments.add(decision.head_after.at_us)?;
     arguments.add(decision.head_after.clock.cast_signed())?;
@@ -161,6 +161,7 @@ fn history(
     column!(|row| row.event);
     column!(|row| row.code);
     column!(|row| history_at(decision, row));
+    column!(|row| row.position);
     column!(|row| row.detail.to_string());
     Ok(())
 }
