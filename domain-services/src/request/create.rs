@@ -61,7 +61,8 @@ impl RequestService {
     ///
     /// # Errors
     /// [`RequestError::Invalid`] for bad fields, [`RequestError::Rule`] with the code of the rule that
-    /// refused it (`op_id_reused` for other content under a known id or key); the database's.
+    /// refused it (`op_id_reused` for other content under a known id or key),
+    /// [`RequestError::NotFound`] for the id of another's request; the database's.
     pub async fn create(
         &self,
         who: &Identity,
@@ -118,8 +119,10 @@ impl RequestService {
                 Err(reused())
             };
         }
-        if snapshot.records.contains_key(&job.id) {
-            return Err(reused());
+        match snapshot.records.get(&job.id) {
+            Some(taken) if taken.owner_id != job.user => return Err(RequestError::NotFound),
+            Some(_) => return Err(reused()),
+            None => {}
         }
         let at_us = now_us.max(head.at_us + 1);
         let (stored, event) = rules::create(&context, &snapshot.catalog, job.id, &edit, at_us)
