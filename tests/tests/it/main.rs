@@ -1,2 +1,24 @@
-//! x
-fn main() {}
+//! Stories across services, one file a promise. Each runs on both engines.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where it cannot go on"
+)]
+
+mod again;
+mod clock;
+mod converge;
+mod crash;
+mod create;
+mod deferred;
+mod envelope;
+mod lock;
+mod order;
+mod privacy;
+mod pull;
+mod racing;
+mod record;
+mod seen;
+mod statements;
+mod text;

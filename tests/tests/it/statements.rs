@@ -1,0 +1,91 @@
+//! Push and pull cost a number of statements that does not grow with the batch.
+
+use serde_json::{Value, json};
+use tests::{Phone, Server, Since, both_engines};
+
+/// What a batch of `count` new drafts, their edits, the same again, a pull and their submits cost.
+async fn costs(server: &Server, count: usize) -> Vec<(&'static str, u64)> {
+    let complete = server.complete().await;
+    let mut phone = server.sales_phone().await;
+    phone.since = Since::Beginning;
+    // The first write of a user makes its head.
+    let id = phone.new_id();
+    let first = phone.upsert(id, json!({"title": "First"}));
+    phone.sync([first]).await;
+    let ids: Vec<_> = (0..count).map(|_| phone.new_id()).collect();
+    let new: Vec<Value> = ids
+        .iter()
+        .map(|id| phone.upsert(*id, complete.clone()))
+        .collect();
+    let edits: Vec<Value> = ids
+        .iter()
+        .map(|id| phone.upsert(*id, json!({"title": "Edited"})))
+        .collect();
+    let submits: Vec<Value> = ids.iter().map(|id| phone.submit(*id)).collect();
+    let mut costs = Vec::new();
+    costs.push((
+        "new",
+        push(server, &mut phone, new.clone(), "applied").await,
+    ));
+    costs.push((
+        "edits",
+        push(server, &mut phone, edits.clone(), "applied").await,
+    ));
+    costs.push(("again", push(server, &mut phone, edits, "duplicate").await));
+    costs.push((
+        "submits",
+        push(server, &mut phone, submits.clone(), "applied").await,
+    ));
+    costs.push((
+        "submits again",
+        push(server, &mut phone, submits, "duplicate").await,
+    ));
+    let before = server.statements();
+    phone
+        .actor
+        .get("/api/v1/requests/updates?limit=1000")
+        .await
+        .ok();
+    costs.push(("pull", server.statements() - before));
+    costs
+}
+
+async fn push(server: &Server, phone: &mut Phone, items: Vec<Value>, verdict: &str) -> u64 {
+    let before = server.statements();
+    let reply = phone.sync(items).await;
+    let cost = server.statements() - before;
+    assert!(
+        reply.verdicts().iter().all(|given| given == verdict),
+        "{:?}",
+        reply.verdicts()
+    );
+    cost
+}
+
+async fn a_batch_costs_the_same_statements_for_one_and_for_five_hundred(server: &Server) {
+    // The relay of the outbox works beside; the least of several tries has least of it.
+    let mut least: [Vec<(&str, u64)>; 2] = [Vec::new(), Vec::new()];
+    for _ in 0..4 {
+        for (slot, count) in least.iter_mut().zip([1, 500]) {
+            let costs = costs(server, count).await;
+            if slot.is_empty() {
+                *slot = costs;
+            } else {
+                for (least, now) in slot.iter_mut().zip(costs) {
+                    least.1 = least.1.min(now.1);
+                }
+            }
+        }
+    }
+    let [one, many] = least;
+    for ((what, one), (_, many)) in one.iter().zip(&many) {
+        // A relay's round is 3 statements, and 500 items give it time for one more.
+        assert!(
+            *many <= one + 4,
+            "{what}: {one} statements for 1 item, {many} for 500"
+        );
+        assert!(*one <= 12, "{what}: {one} statements for 1 item");
+    }
+}
+
+both_engines!(a_batch_costs_the_same_statements_for_one_and_for_five_hundred);
