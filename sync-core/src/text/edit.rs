@@ -34,8 +34,8 @@ impl Text {
             live &= known.live;
         }
         let Some(shown) = &mut self.shown else {
-            // Nothing is known, and yet the base is: there is none.
-            return Ok(self.begin(stamp, Some(text), digest));
+            // Where nothing is shown nothing is known: the base was empty.
+            return Ok(self.begin(stamp, Some(text), Some(digest)));
         };
         let history = self
             .history
@@ -48,7 +48,7 @@ impl Text {
         match take(history, shown, &real, stamp, text, &mut work.begin())? {
             Taken::NoChange => history.alias(stamp, real),
             Taken::Changed(value) => shown.value = Some(value),
-            Taken::TooHeavy => return Ok(self.begin(stamp, Some(text), digest)),
+            Taken::TooHeavy => return Ok(self.begin(stamp, Some(text), Some(digest))),
         }
         history.insert(stamp, Known { digest, live });
         history.advance(stamp, base);

@@ -1,7 +1,7 @@
 //! Joining two states of one text.
 
 use super::history::History;
-use super::{Shown, Text, TextError};
+use super::{Shown, Text, TextError, start_digest};
 use crate::hlc::Stamp;
 use std::cmp::Ordering;
 
@@ -18,8 +18,8 @@ impl Text {
             *self = other.clone();
             return Ok(());
         };
-        if self.history.is_none() && other.history.is_none() && mine == theirs {
-            return Ok(());
+        if other.history.is_none() {
+            return self.merge_start(theirs);
         }
         let history = |text: &Text| match &text.history {
             Some(history) => (**history).clone(),
@@ -34,6 +34,31 @@ impl Text {
         };
         self.shown = Some(shown);
         self.history = Some(Box::new(joined));
+        Ok(())
+    }
+}
+
+impl Text {
+    /// Joins a text of one start: what nearly every join is, and cheap.
+    fn merge_start(&mut self, theirs: &Shown) -> Result<(), TextError> {
+        let value = theirs.value.as_deref();
+        let known = match &self.history {
+            Some(history) => history
+                .find(theirs.root)
+                .map(|known| known.digest == start_digest(value)),
+            None => self
+                .shown
+                .as_ref()
+                .filter(|mine| mine.root == theirs.root)
+                .map(|mine| mine.value.as_deref() == value),
+        };
+        match known {
+            Some(true) => {}
+            Some(false) => return Err(TextError::StampReused(theirs.root)),
+            None => {
+                self.begin(theirs.root, value, None);
+            }
+        }
         Ok(())
     }
 }

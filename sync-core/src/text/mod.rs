@@ -48,6 +48,14 @@ pub enum TextWrite {
 }
 
 impl TextWrite {
+    /// Whether it starts a text with that value.
+    fn is_start_of(&self, value: Option<&str>) -> bool {
+        match self {
+            TextWrite::Start(start) => start.as_deref() == value,
+            TextWrite::Edit { base, text } => base.is_empty() && Some(text.as_str()) == value,
+        }
+    }
+
     /// Tells two writes under one stamp apart.
     fn digest(&self) -> u64 {
         match self {
@@ -184,29 +192,37 @@ impl Text {
         })
     }
 
+    /// The answer to a write whose stamp is known, without loading a document.
+    fn settled(&self, stamp: Stamp, write: &TextWrite) -> Option<Result<Outcome, TextError>> {
+        let (same, live) = if let Some(history) = &self.history {
+            let known = history.find(stamp)?;
+            (known.digest == write.digest(), known.live)
+        } else {
+            let shown = self.shown.as_ref().filter(|shown| shown.root == stamp)?;
+            (write.is_start_of(shown.value.as_deref()), true)
+        };
+        Some(match (same, live) {
+            (false, _) => Err(TextError::StampReused(stamp)),
+            (true, true) => Ok(Outcome::Same),
+            (true, false) => Ok(Outcome::Lost),
+        })
+    }
+
     /// The outcome of a write as far as it can be told without loading a document: `Same`, `Lost`, or
     /// `None` where it would change what is shown or be refused.
     pub(crate) fn foresee(&self, stamp: Stamp, write: &TextWrite) -> Option<Outcome> {
-        if let Some(known) = self.known(stamp) {
-            if known.digest != write.digest() {
-                return None;
-            }
-            return Some(if known.live {
-                Outcome::Same
-            } else {
-                Outcome::Lost
-            });
+        if let Some(settled) = self.settled(stamp, write) {
+            return settled.ok();
         }
         let loses = match write {
-            TextWrite::Start(_) => Some(stamp) < self.root(),
-            TextWrite::Edit { base, .. } if base.is_empty() => Some(stamp) < self.root(),
-            TextWrite::Edit { base, .. } => {
+            TextWrite::Edit { base, .. } if !base.is_empty() => {
                 let mut lost = false;
                 for stamp in base {
                     lost |= !self.known(*stamp)?.live;
                 }
                 lost
             }
+            _ => Some(stamp) < self.root(),
         };
         loses.then_some(Outcome::Lost)
     }
@@ -222,30 +238,26 @@ impl Text {
         write: &TextWrite,
         work: &mut Work,
     ) -> Result<Outcome, TextError> {
-        let digest = write.digest();
-        if let Some(known) = self.known(stamp) {
-            return match (known.digest == digest, known.live) {
-                (false, _) => Err(TextError::StampReused(stamp)),
-                (true, true) => Ok(Outcome::Same),
-                (true, false) => Ok(Outcome::Lost),
-            };
+        if let Some(settled) = self.settled(stamp, write) {
+            return settled;
         }
         match write {
-            TextWrite::Start(value) => Ok(self.begin(stamp, value.as_deref(), digest)),
-            TextWrite::Edit { base, text } if base.is_empty() => {
-                Ok(self.begin(stamp, Some(text), digest))
+            TextWrite::Edit { base, text } if !base.is_empty() => {
+                self.edit(stamp, base, text, write.digest(), work)
             }
-            TextWrite::Edit { base, text } => self.edit(stamp, base, text, digest, work),
+            TextWrite::Edit { text, .. } => Ok(self.begin(stamp, Some(text), None)),
+            TextWrite::Start(value) => Ok(self.begin(stamp, value.as_deref(), None)),
         }
     }
 
-    /// Takes a write that starts a text.
-    fn begin(&mut self, stamp: Stamp, value: Option<&str>, digest: u64) -> Outcome {
+    /// Takes a write that starts a text; `digest` where it is not that of a plain start.
+    fn begin(&mut self, stamp: Stamp, value: Option<&str>, digest: Option<u64>) -> Outcome {
         let Some(root) = self.root() else {
             *self = Text::start(stamp, value.map(str::to_owned));
             return Outcome::Won;
         };
         let wins = stamp > root;
+        let digest = digest.unwrap_or_else(|| start_digest(value));
         let history = self.history_mut();
         if wins {
             history.begin_anew(stamp);

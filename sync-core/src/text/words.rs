@@ -27,21 +27,84 @@ fn is_word(c: char) -> bool {
     }
 }
 
-/// The words of a text, in order; joined they are the text.
-pub(super) fn words(text: &str) -> Vec<&str> {
-    let mut words = Vec::with_capacity(text.len() / 3);
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// Signs that belong to the word after them: `$100`, `(see`, `-5`.
+fn opens(c: char) -> bool {
+    matches!(
+        c,
+        '$' | '#' | '+' | '-' | '(' | '[' | '{' | '<' | '"' | '\'' | '@' | '~' | '&' | '*'
+    )
+}
+
+/// Signs that belong to the number around them: `125,000`, `12.50`, `2026-12-01`, `10:30`.
+fn joins_digits(c: char) -> bool {
+    matches!(c, '.' | ',' | '\'' | ':' | '/' | '-')
+}
+
+/// The length in bytes of the word that a text begins with, 0 when it begins with none.
+fn word_length(text: &str) -> usize {
+    let mut after_digit = false;
+    let chars = text.char_indices();
+    for (at, c) in chars {
+        let next_is_digit = || text.get(at..).and_then(|rest| rest.chars().nth(1));
+        let part = is_word(c)
+            || (after_digit
+                && joins_digits(c)
+                && next_is_digit().is_some_and(|c| c.is_ascii_digit()));
+        if !part {
+            return at;
+        }
+        after_digit = c.is_ascii_digit();
+    }
+    text.len()
+}
+
+/// The first unit of a text: a word, or a single character that is part of none.
+fn unit_length(text: &str) -> usize {
+    match word_length(text) {
+        0 => text.chars().next().map_or(0, char::len_utf8),
+        length => length,
+    }
+}
+
+/// The first word of a text with the blanks and up to two signs before it. Two phones that replace one
+/// word thus leave two words, `120 150` and not `120150`, which would be another number.
+fn token_length(text: &str) -> usize {
+    let blanks = text.find(|c| !is_blank(c)).unwrap_or(text.len());
+    let mut signs = 0_usize;
+    for _ in 0..=2 {
+        let before = blanks.saturating_add(signs);
+        let rest = text.get(before..).unwrap_or_default();
+        let word = word_length(rest);
+        if word > 0 {
+            return before.saturating_add(word);
+        }
+        match rest.chars().next() {
+            Some(c) if opens(c) => signs = signs.saturating_add(c.len_utf8()),
+            _ => break,
+        }
+    }
+    let rest = text.get(blanks..).unwrap_or_default();
+    blanks.saturating_add(rest.chars().next().map_or(0, char::len_utf8))
+}
+
+fn cut(text: &str, length: fn(&str) -> usize) -> Vec<&str> {
+    let mut parts = Vec::with_capacity(text.len() / 4);
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let length = if is_word(first) {
-            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
-        } else {
-            first.len_utf8()
-        };
-        let (word, after) = rest.split_at(length);
-        words.push(word);
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at(length(rest));
+        parts.push(part);
         rest = after;
     }
-    words
+    parts
+}
+
+/// The words of a text, each with what belongs before it; joined they are the text.
+pub(super) fn words(text: &str) -> Vec<&str> {
+    cut(text, token_length)
 }
 
 /// The difference of two texts, in order of position. Myers' algorithm with the heuristics of GNU diff
@@ -70,13 +133,26 @@ pub(super) fn difference(before: &[&str], after: &[&str]) -> Vec<Splice> {
         };
         unchanged.end = removed.start;
         at = at.saturating_add(chars(before.get(unchanged).unwrap_or_default()));
-        let delete = chars(before.get(removed.clone()).unwrap_or_default());
-        let insert = after.get(added).unwrap_or_default().concat();
-        splices.push(Splice { at, delete, insert });
-        at = at.saturating_add(delete);
+        let old = before.get(removed.clone()).unwrap_or_default().concat();
+        let new = after.get(added).unwrap_or_default().concat();
+        splices.push(replace(at, &old, &new));
+        at = at.saturating_add(old.chars().count());
         unchanged = removed.end..removed.end;
     }
     splices
+}
+
+/// The replacement of a piece of text by another. What both end with stays: a word before the first word
+/// of a text takes nothing away from it, though that word now has a blank before it.
+fn replace(at: usize, old: &str, new: &str) -> Splice {
+    let (old_units, new_units) = (cut(old, unit_length), cut(new, unit_length));
+    let ends = old_units.iter().rev().zip(new_units.iter().rev());
+    let common = ends.take_while(|(a, b)| a == b).count();
+    Splice {
+        at,
+        delete: chars(strip_end(&old_units, common)),
+        insert: strip_end(&new_units, common).concat(),
+    }
 }
 
 fn strip_end<T>(words: &[T], count: usize) -> &[T] {
@@ -106,16 +182,44 @@ mod tests {
     }
 
     #[test]
-    fn words_are_runs_of_letters_and_single_other_characters() {
+    fn a_word_has_the_blanks_and_signs_before_it() {
         assert_eq!(
-            words("Größe_1, naïve\u{2019}s"),
-            ["Größe_1", ",", " ", "naïve", "\u{2019}", "s"]
+            words("Größe_1,  naïve\u{2019}s\n"),
+            ["Größe_1", ",", "  naïve", "\u{2019}", "s", "\n"]
         );
-        assert_eq!(words("ไทย漢字"), ["ไ", "ท", "ย", "漢", "字"]);
-        assert_eq!(words("Привет мир"), ["Привет", " ", "мир"]);
+        assert_eq!(
+            words("pays -$1,250.50, (or 3'000) by 2026-12-01."),
+            [
+                "pays",
+                " -$1,250.50",
+                ",",
+                " (or",
+                " 3'000",
+                ")",
+                " by",
+                " 2026-12-01",
+                "."
+            ]
+        );
+        assert_eq!(
+            words("and/or 1. a-b +++c ((("),
+            [
+                "and", "/", "or", " 1", ".", " a", "-b", " +", "++c", " (", "(", "("
+            ]
+        );
+        assert_eq!(words("ไทย 漢字"), ["ไ", "ท", "ย", " 漢", "字"]);
+        assert_eq!(words("Привет мир"), ["Привет", " мир"]);
         assert_eq!(words("👍🏽!"), ["👍", "🏽", "!"]);
         assert!(words("").is_empty());
-        for text in ["a b", "  x  ", "\u{7f}\u{80}\u{2e7f}\u{2e80}", "e\u{301}"] {
+        for text in [
+            "a b",
+            "  x  ",
+            "\u{7f}\u{80}\u{2e7f}\u{2e80}",
+            "e\u{301}",
+            "1.",
+            "1.2.",
+            "--",
+        ] {
             assert_eq!(words(text).concat(), text);
         }
     }
@@ -124,15 +228,34 @@ mod tests {
     fn differences_are_in_words_and_code_points() {
         assert_eq!(
             diff("one two three", "one 2 three"),
-            [(4, 3, "2".to_owned())]
+            [(3, 4, " 2".to_owned())]
         );
         assert_eq!(diff("", "x"), [(0, 0, "x".to_owned())]);
         assert_eq!(diff("x y", ""), [(0, 3, String::new())]);
-        assert_eq!(diff("é è à", "é à"), [(2, 2, String::new())]);
+        assert_eq!(diff("é è à", "é à"), [(1, 2, String::new())]);
         assert_eq!(diff("same", "same"), []);
+        assert_eq!(diff("end", "the end"), [(0, 0, "the ".to_owned())]);
         assert_eq!(
             diff("漢 one two three", "漢 1 two 3!"),
-            [(2, 3, "1".to_owned()), (10, 5, "3!".to_owned())]
+            [(1, 4, " 1".to_owned()), (9, 6, " 3!".to_owned())]
         );
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 2_000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn the_difference_makes_the_new_text(
+            before in "[ab1 .,(\\-\n漢é]{0,24}",
+            after in "[ab1 .,(\\-\n漢é]{0,24}",
+        ) {
+            proptest::prop_assert_eq!(words(&before).concat(), before.as_str());
+            let mut text: Vec<char> = before.chars().collect();
+            for splice in difference(&words(&before), &words(&after)).iter().rev() {
+                let end = splice.at.saturating_add(splice.delete);
+                text.splice(splice.at..end, splice.insert.chars());
+            }
+            proptest::prop_assert_eq!(text.into_iter().collect::<String>(), after);
+        }
     }
 }

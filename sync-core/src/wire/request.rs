@@ -8,6 +8,7 @@ use crate::field::Field;
 use crate::hlc::Stamp;
 use crate::record::{Edit, Record};
 use crate::text::TextWrite;
+use crate::value::Value;
 use uuid::Uuid;
 
 /// One change of a request.
@@ -138,7 +139,7 @@ fn read_seen(node: &Node<'_>) -> Result<Option<Seen>, Fault> {
     Ok(Some(seen))
 }
 
-/// The content as bytes, each part of fixed length or ended by a byte it cannot hold.
+/// The content as bytes that no other content has: every part of variable length has its length before it.
 fn digest(id: Uuid, stamp: Stamp, change: &RequestChange) -> u64 {
     let mut bytes = Vec::with_capacity(512);
     bytes.extend_from_slice(id.as_bytes());
@@ -147,37 +148,25 @@ fn digest(id: Uuid, stamp: Stamp, change: &RequestChange) -> u64 {
         RequestChange::Upsert(edit) => {
             bytes.push(b'u');
             for (field, value) in &edit.writes {
-                bytes.extend_from_slice(field.name().as_bytes());
-                canonical::write_value(&mut bytes, value.as_ref());
-                bytes.push(0);
+                put_field(&mut bytes, *field);
+                put_value(&mut bytes, value.as_ref());
             }
-            match &edit.text {
-                None => {}
-                Some(TextWrite::Start(None)) => bytes.push(1),
-                Some(TextWrite::Start(Some(text))) => {
-                    bytes.push(2);
-                    bytes.extend_from_slice(text.as_bytes());
-                }
-                Some(TextWrite::Edit { base, text }) => {
-                    bytes.push(3);
-                    bytes.extend_from_slice(text.as_bytes());
-                    bytes.push(0);
-                    write_stamps(&mut bytes, base);
-                }
+            if let Some(text) = &edit.text {
+                put_field(&mut bytes, Field::Justification);
+                put_text(&mut bytes, text);
             }
         }
         RequestChange::Submit { seen } => {
             bytes.push(b's');
+            bytes.push(u8::from(seen.is_some()));
             if let Some(seen) = seen {
-                bytes.push(1);
                 for (field, stamp) in &seen.stamps {
-                    bytes.extend_from_slice(field.name().as_bytes());
-                    bytes.push(0);
+                    put_field(&mut bytes, *field);
                     bytes.extend_from_slice(&stamp.to_bytes());
                 }
                 if let Some(heads) = &seen.heads {
-                    bytes.push(2);
-                    write_stamps(&mut bytes, heads);
+                    put_field(&mut bytes, Field::Justification);
+                    put_stamps(&mut bytes, heads);
                 }
             }
         }
@@ -187,8 +176,60 @@ fn digest(id: Uuid, stamp: Stamp, change: &RequestChange) -> u64 {
     canonical::short_digest(&bytes)
 }
 
-fn write_stamps(bytes: &mut Vec<u8>, stamps: &[Stamp]) {
+fn put_field(bytes: &mut Vec<u8>, field: Field) {
+    bytes.push(u8::try_from(field.index()).unwrap_or(u8::MAX));
+}
+
+fn put_value(bytes: &mut Vec<u8>, value: Option<&Value>) {
+    match value {
+        None => bytes.push(b'0'),
+        Some(Value::Text(text)) => {
+            bytes.push(b't');
+            put_string(bytes, text);
+        }
+        Some(Value::Money(money)) => {
+            bytes.push(b'm');
+            bytes.extend_from_slice(&money.minor().to_be_bytes());
+            bytes.extend_from_slice(money.currency().as_str().as_bytes());
+        }
+        Some(Value::Id(id)) => {
+            bytes.push(b'i');
+            bytes.extend_from_slice(id.as_bytes());
+        }
+        Some(Value::Date(date)) => {
+            bytes.push(b'd');
+            bytes.extend_from_slice(&date.day_number().to_be_bytes());
+        }
+    }
+}
+
+fn put_text(bytes: &mut Vec<u8>, text: &TextWrite) {
+    match text {
+        TextWrite::Start(None) => bytes.push(b'0'),
+        TextWrite::Start(Some(text)) => {
+            bytes.push(b't');
+            put_string(bytes, text);
+        }
+        TextWrite::Edit { base, text } => {
+            bytes.push(b'e');
+            put_string(bytes, text);
+            put_stamps(bytes, base);
+        }
+    }
+}
+
+fn put_string(bytes: &mut Vec<u8>, text: &str) {
+    put_count(bytes, text.len());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn put_stamps(bytes: &mut Vec<u8>, stamps: &[Stamp]) {
+    put_count(bytes, stamps.len());
     for stamp in stamps {
         bytes.extend_from_slice(&stamp.to_bytes());
     }
+}
+
+fn put_count(bytes: &mut Vec<u8>, count: usize) {
+    bytes.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
 }
