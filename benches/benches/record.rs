@@ -45,23 +45,46 @@ fn record(stamp: Stamp, note: &str) -> Record {
 fn merge(c: &mut Criterion) {
     let mut group = c.benchmark_group("record");
     group.throughput(Throughput::Elements(1));
-    let mut present = record(at(2_000), "present");
-    let (older, newer) = (record(at(1_000), "older"), record(at(3_000), "newer"));
-    group.bench_function("merge_losing", |b| {
-        b.iter(|| present.merge(black_box(&older)))
-    });
     let present = record(at(2_000), "present");
-    group.bench_function("merge_winning", |b| {
+    let (older, newer) = (record(at(1_000), "older"), record(at(3_000), "newer"));
+    // The eight fields of two states of one record: its registers were written again, its text was not.
+    let same_text = |other: &Record| {
+        Record::from_parts(other.registers().clone(), present.text().clone(), None)
+    };
+    for (name, other) in [
+        ("merge_losing", same_text(&older)),
+        ("merge_winning", same_text(&newer)),
+        ("merge_same", present.clone()),
+        ("merge_losing_with_text", older.clone()),
+        ("merge_winning_with_text", newer.clone()),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter_batched_ref(
+                || present.clone(),
+                |present| present.merge(black_box(&other)),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.bench_function("clone", |b| b.iter(|| present.clone()));
+    group.bench_function("revision", |b| {
+        b.iter(|| revision(black_box(&present)));
+    });
+    let others: Vec<Record> = (0..100)
+        .map(|n| same_text(if n % 2 == 0 { &older } else { &newer }))
+        .collect();
+    group.throughput(Throughput::Elements(100));
+    group.bench_function("merge_batch_of_100", |b| {
         b.iter_batched_ref(
-            || present.clone(),
-            |present| present.merge(black_box(&newer)),
+            || vec![present.clone(); 100],
+            |records| {
+                for (record, other) in records.iter_mut().zip(&others) {
+                    let _ = black_box(record.merge(other));
+                }
+            },
             BatchSize::SmallInput,
         );
     });
-    let mut same = present.clone();
-    group.bench_function("merge_same", |b| b.iter(|| same.merge(black_box(&present))));
-    group.bench_function("clone", |b| b.iter(|| present.clone()));
-    group.bench_function("revision", |b| b.iter(|| revision(black_box(&present))));
     group.finish();
 }
 
