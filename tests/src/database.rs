@@ -67,6 +67,14 @@ impl Data {
         }
     }
 
+    /// Another node's data: a folder of its own, the same database.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            folder: TempDir::new().expect("a temporary folder"),
+            database: self.database.clone(),
+        }
+    }
+
     /// The value of the setting `database_url`.
     pub(crate) fn url(&self) -> Option<String> {
         self.database.as_deref().map(postgres_url)

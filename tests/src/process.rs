@@ -19,24 +19,46 @@ pub struct Process {
     client: reqwest::Client,
 }
 
+/// The variable that says what a first start makes.
+type First = (&'static str, &'static str);
+const DEMO: First = ("ATHENA_DEMO", "on");
+const FIRST_ADMIN: First = ("ATHENA_ADMIN_PASSWORD", "a first admin");
+
 /// A start may take so long in a test on a loaded machine before it is given up.
 const READY_MAX: Duration = Duration::from_secs(30);
 
 impl Process {
     /// Starts the binary on a copy of the demo organisation.
     pub async fn start(engine: Engine) -> Self {
-        let data = Data::demo(engine).await;
+        let mut process = Self::launch(Data::demo(engine).await, DEMO);
+        process.wait_ready().await;
+        process
+    }
+
+    /// Two nodes on one empty `PostgreSQL` database, started in the same moment; stop the second first.
+    /// `admin@athena.local` has the password `a first admin`.
+    pub async fn start_two_on_nothing() -> (Self, Self) {
+        let data = Data::empty(Engine::Postgres).await;
+        let beside = data.beside();
+        let (mut one, mut two) = (
+            Self::launch(data, FIRST_ADMIN),
+            Self::launch(beside, FIRST_ADMIN),
+        );
+        one.wait_ready().await;
+        two.wait_ready().await;
+        (one, two)
+    }
+
+    fn launch(data: Data, first: First) -> Self {
         let port = free_port();
-        let child = spawn(&data, port);
-        let mut process = Self {
+        let child = spawn(&data, port, first);
+        Self {
             ready_after: Duration::ZERO,
             data,
             child,
             port,
             client: http_client(),
-        };
-        process.wait_ready().await;
-        process
+        }
     }
 
     /// Where it listens.
@@ -65,7 +87,7 @@ impl Process {
     /// Starts it again on the same data and another port, after a kill.
     pub async fn start_again(&mut self) {
         self.port = free_port();
-        self.child = spawn(&self.data, self.port);
+        self.child = spawn(&self.data, self.port, DEMO);
         self.client = http_client();
         self.wait_ready().await;
     }
@@ -136,12 +158,13 @@ fn binary() -> PathBuf {
     binary
 }
 
-fn spawn(data: &Data, port: u16) -> Child {
+fn spawn(data: &Data, port: u16, first: First) -> Child {
     let log = std::fs::File::create(data.folder.path().join("athena.log")).expect("a log");
     let mut command = Command::new(binary());
     command
-        .args(["serve", "--demo"])
+        .arg("serve")
         .env_clear()
+        .env(first.0, first.1)
         .env("ATHENA_LISTEN", format!("127.0.0.1:{port}"))
         .env("ATHENA_DATA_DIR", data.folder.path())
         .env("ATHENA_RATE_LIMIT", "off")

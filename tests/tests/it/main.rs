@@ -7,6 +7,8 @@
 )]
 
 mod again;
+mod busy;
+mod catalogue;
 mod clock;
 mod converge;
 mod crash;
@@ -20,5 +22,6 @@ mod pull;
 mod racing;
 mod record;
 mod seen;
+mod start;
 mod statements;
 mod text;
