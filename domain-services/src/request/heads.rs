@@ -35,6 +35,13 @@ impl Heads {
 async fn answer_polls(db: Db, mut polls: mpsc::Receiver<(Uuid, oneshot::Sender<Answer>)>) {
     let mut waiting = Vec::new();
     while polls.recv_many(&mut waiting, POLLS_MAX).await > 0 {
+        // Requests that arrived together are read by tasks that are still to run: let them join.
+        tokio::task::yield_now().await;
+        while waiting.len() < POLLS_MAX
+            && let Ok(poll) = polls.try_recv()
+        {
+            waiting.push(poll);
+        }
         let users = waiting.iter().map(|(user, _)| *user).collect();
         let heads = store::heads(&db, users).await.map_err(Arc::new);
         for (user, reply) in waiting.drain(..) {
