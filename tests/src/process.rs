@@ -13,7 +13,7 @@ use tokio::time::Instant;
 pub struct Process {
     /// How long the last start took until `/readyz` said 200.
     pub ready_after: Duration,
-    data: Data,
+    data: Option<Data>,
     child: Child,
     port: u16,
     client: reqwest::Client,
@@ -54,7 +54,7 @@ impl Process {
         let child = spawn(&data, port, first);
         Self {
             ready_after: Duration::ZERO,
-            data,
+            data: Some(data),
             child,
             port,
             client: http_client(),
@@ -87,7 +87,7 @@ impl Process {
     /// Starts it again on the same data and another port, after a kill.
     pub async fn start_again(&mut self) {
         self.port = free_port();
-        self.child = spawn(&self.data, self.port, DEMO);
+        self.child = spawn(self.data(), self.port, DEMO);
         self.client = http_client();
         self.wait_ready().await;
     }
@@ -95,20 +95,27 @@ impl Process {
     /// The `PostgreSQL` database's URL, or none on `SQLite`.
     #[must_use]
     pub fn postgres_url(&self) -> Option<String> {
-        self.data.url()
+        self.data().url()
     }
 
     /// The folder of its files.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
-        self.data.folder.path().to_owned()
+        self.data().folder.path().to_owned()
     }
 
     /// Kills it and removes its data.
     pub async fn stop(mut self) {
         self.kill();
-        let Self { data, .. } = self;
-        data.remove().await;
+        if let Some(data) = self.data.take() {
+            data.remove().await;
+        }
+    }
+
+    fn data(&self) -> &Data {
+        self.data
+            .as_ref()
+            .expect("the data of a server not stopped")
     }
 
     async fn wait_ready(&mut self) {
@@ -128,6 +135,14 @@ impl Process {
             assert!(start.elapsed() < READY_MAX, "athena is not ready");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+impl Drop for Process {
+    /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
