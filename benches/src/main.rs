@@ -69,6 +69,10 @@ pub(crate) struct Options {
     /// Go on with rounds until the product alone has run for so many seconds in each workload.
     #[arg(long, default_value_t = 0)]
     pub(crate) seconds: u64,
+    /// Seconds to wait at most, before and after a round, until server and database are quiet; what they
+    /// do meanwhile is charged to the round. 0 does not wait.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) settle: u32,
     /// Threads of this program.
     #[arg(long, default_value_t = 2)]
     pub(crate) threads: usize,

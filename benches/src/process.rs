@@ -42,6 +42,7 @@ impl AddAssign for CpuUs {
 pub(crate) struct Meter {
     server: u32,
     postmaster: Option<u32>,
+    settle_seconds: u32,
 }
 
 struct Stat {
@@ -51,8 +52,12 @@ struct Stat {
 }
 
 impl Meter {
-    pub(crate) fn new(server: u32, postmaster: Option<u32>) -> Result<Self> {
-        let meter = Self { server, postmaster };
+    pub(crate) fn new(server: u32, postmaster: Option<u32>, settle_seconds: u32) -> Result<Self> {
+        let meter = Self {
+            server,
+            postmaster,
+            settle_seconds,
+        };
         meter.read()?;
         Ok(meter)
     }
@@ -77,7 +82,7 @@ impl Meter {
     pub(crate) async fn settle(&self) -> Result<()> {
         let mut quiet = 0;
         let mut before = self.read()?;
-        for _ in 0..50 {
+        for _ in 0..10 * self.settle_seconds {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let now = self.read()?;
             let used = now - before;

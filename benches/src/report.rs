@@ -7,6 +7,16 @@ use crate::workload::Name;
 use serde::Serialize;
 use std::fmt::Write;
 
+/// What the product is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Against {
+    /// The bare database.
+    Raw,
+    /// The product itself, earlier.
+    Before,
+}
+
 /// One workload's outcome.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
@@ -14,6 +24,8 @@ pub(crate) struct Line {
     /// What is counted: records or requests.
     pub(crate) unit: &'static str,
     pub(crate) product: Side,
+    /// What `raw` and the ratios are of.
+    pub(crate) against: Against,
     pub(crate) raw: Option<Side>,
     /// Product to raw, units a second: the median of the rounds' own ratios.
     pub(crate) ratio_throughput: Option<f64>,
@@ -25,7 +37,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn of(name: Name, product: &[Round], raw: &[Round], stage: &Stage) -> Result<Self> {
+    pub(crate) fn of(
+        name: Name,
+        product: &[Round],
+        raw: &[Round],
+        against: Against,
+        stage: &Stage,
+    ) -> Result<Self> {
         let product_side = Side::of(product);
         let raw_side = (!raw.is_empty()).then(|| Side::of(raw));
         let ratio_throughput = (!raw.is_empty()).then(|| {
@@ -39,12 +57,17 @@ impl Line {
         });
         let ratio_cpu = raw_side.as_ref().map(|raw| {
             let product = product_side.cpu_server_us + product_side.cpu_database_us;
-            (raw.cpu_client_us + raw.cpu_database_us) / product.max(1e-9)
+            let raw = match against {
+                Against::Raw => raw.cpu_client_us + raw.cpu_database_us,
+                Against::Before => raw.cpu_server_us + raw.cpu_database_us,
+            };
+            raw / product.max(1e-9)
         });
         Ok(Self {
             workload: name.as_str(),
             unit: name.unit(),
             product: product_side,
+            against,
             raw: raw_side,
             ratio_throughput,
             ratio_cpu,
@@ -139,7 +162,11 @@ impl Report {
                 ),
             );
             if let Some(raw) = &line.raw {
-                row(&mut table, "", "raw", raw, "");
+                let side = match line.against {
+                    Against::Raw => "raw",
+                    Against::Before => "before",
+                };
+                row(&mut table, "", side, raw, "");
             }
         }
         table

@@ -50,7 +50,7 @@ impl Stage {
         };
         let seed = options.seed.unwrap_or_else(wall_ms);
         Ok(Self {
-            meter: Meter::new(server, postmaster)?,
+            meter: Meter::new(server, postmaster, options.settle)?,
             target,
             seed,
             database,

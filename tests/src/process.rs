@@ -61,6 +61,23 @@ impl Process {
         }
     }
 
+    /// A binary beside this test's own: `target/debug/deps/it-…` and `target/debug/athena`.
+    #[must_use]
+    pub fn binary(name: &str) -> PathBuf {
+        let own = std::env::current_exe().expect("this test's file");
+        let folder = own
+            .parent()
+            .and_then(|deps| deps.parent())
+            .expect("the target folder");
+        let binary = folder.join(name);
+        assert!(
+            binary.exists(),
+            "{} is missing: cargo build --workspace --bins (scripts/test does)",
+            binary.display()
+        );
+        binary
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn url(&self) -> String {
@@ -157,25 +174,9 @@ fn free_port() -> u16 {
     probe.local_addr().expect("its address").port()
 }
 
-/// The binary beside this test's own: `target/debug/deps/it-…` and `target/debug/athena`.
-fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("this test's file");
-    let folder = own
-        .parent()
-        .and_then(|deps| deps.parent())
-        .expect("the target folder");
-    let binary = folder.join("athena");
-    assert!(
-        binary.exists(),
-        "{} is missing: cargo build -p sync-server (scripts/test does)",
-        binary.display()
-    );
-    binary
-}
-
 fn spawn(data: &Data, port: u16, first: First) -> Child {
     let log = std::fs::File::create(data.folder.path().join("athena.log")).expect("a log");
-    let mut command = Command::new(binary());
+    let mut command = Command::new(Process::binary("athena"));
     command
         .arg("serve")
         .env_clear()

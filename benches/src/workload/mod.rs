@@ -1,11 +1,12 @@
 //! The workloads, and the rounds that alternate product and raw.
 
 mod conflict;
+mod history;
 mod pull;
 mod push;
 
 use crate::Result;
-use crate::report::Line;
+use crate::report::{Against, Line};
 use crate::stage::Stage;
 use crate::stats::Round;
 use clap::ValueEnum;
@@ -26,6 +27,8 @@ pub(crate) enum Name {
     Poll,
     /// Two phones a user, 30 % of the fields edited on both.
     Conflict,
+    /// Pushes at a million stored records, beside the same at ten thousand.
+    History,
 }
 
 impl Name {
@@ -37,12 +40,15 @@ impl Name {
             Self::Changes => "changes",
             Self::Poll => "poll",
             Self::Conflict => "conflict",
+            Self::History => "history",
         }
     }
 
     pub(crate) fn unit(self) -> &'static str {
         match self {
-            Self::Push | Self::Repush | Self::Bootstrap | Self::Conflict => "records",
+            Self::Push | Self::Repush | Self::Bootstrap | Self::Conflict | Self::History => {
+                "records"
+            }
             Self::Changes | Self::Poll => "requests",
         }
     }
@@ -70,6 +76,9 @@ pub(crate) async fn run(stage: &Stage) -> Result<Vec<Line>> {
             Name::Conflict => {
                 rounds(name, stage, &mut conflict::Conflict::set(stage).await?).await?
             }
+            Name::History => history::run(stage)
+                .await
+                .map_err(|error| format!("history: {error}"))?,
             Name::Bootstrap | Name::Changes | Name::Poll => {
                 let filled = match &mut filled {
                     Some(filled) => filled,
@@ -105,7 +114,7 @@ async fn rounds<W: Workload>(name: Name, stage: &Stage, work: &mut W) -> Result<
         number += 1;
     }
     work.check().await.map_err(told)?;
-    Line::of(name, &product, &raw, stage)
+    Line::of(name, &product, &raw, Against::Raw, stage)
 }
 
 /// Fails with both numbers unless they are equal.

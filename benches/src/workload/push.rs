@@ -55,6 +55,11 @@ impl<'s> Push<'s> {
         })
     }
 
+    /// Who pushes.
+    pub(super) fn user_ids(&self) -> Vec<Uuid> {
+        self.phones.iter().map(|phone| phone.user_id).collect()
+    }
+
     fn queue(&self, author: &mut Author) -> Result<(Vec<Batch>, HashMap<Uuid, Content>)> {
         let mut said = HashMap::new();
         let mut queue = Vec::new();

@@ -15,6 +15,7 @@ mod crash;
 mod create;
 mod deferred;
 mod envelope;
+mod load;
 mod lock;
 mod order;
 mod privacy;
