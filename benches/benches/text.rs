@@ -99,5 +99,45 @@ fn texts(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, texts);
+/// Characters that are words by themselves, few different ones: what costs most to compare and to splice.
+fn hostile(chars: usize, seed: u64) -> String {
+    let mut state = seed;
+    let letter = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from_u32(0x4e00 + u32::try_from((state >> 33) % 30).unwrap_or(0)).unwrap_or('x')
+    };
+    (0..chars).map(letter).collect()
+}
+
+/// The dearest batches that one body may carry, as far as the budget lets them: 250 ms is the promise.
+fn hostile_batches(c: &mut Criterion) {
+    let mut group = c.benchmark_group("hostile_batch");
+    group.sample_size(10);
+    for chars in [1_000, 3_000, 8_000, 10_000] {
+        let texts: Vec<(Text, TextWrite)> = (0..100)
+            .map(|n| {
+                let text = Text::start(at(1), Some(hostile(chars, n)));
+                (text, edit(&[at(1)], hostile(chars, n + 1_000)))
+            })
+            .collect();
+        group.bench_function(format!("{chars}_characters"), |b| {
+            b.iter_batched_ref(
+                || texts.clone(),
+                |texts| {
+                    let mut work = Work::new(200_000);
+                    let taken = texts
+                        .iter_mut()
+                        .filter_map(|(text, write)| text.apply(at(2), write, &mut work).ok());
+                    (taken.count(), work.spent_us())
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, texts, hostile_batches);
 criterion_main!(benches);

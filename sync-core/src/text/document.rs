@@ -29,7 +29,7 @@ pub(super) struct Document {
     loaded: Option<Box<Loaded>>,
     /// The changes that no other change builds on, sorted by stamp.
     tips: Vec<(Stamp, ChangeHash)>,
-    /// Number of operations: what loading costs is in proportion to it.
+    /// Number of operations, deletions counted: what loading costs is in proportion to it.
     ops: u64,
 }
 
@@ -59,10 +59,11 @@ impl Document {
             .map_err(|_| TextError::Corrupt("a new document was refused"))?;
         let (hash, _) = transaction.commit_with(options(root));
         let hash = hash.ok_or(TextError::Corrupt("a new document has no change"))?;
+        let ops = operations(&doc, &hash);
         Ok(Document {
             saved: None,
             tips: vec![(root, hash)],
-            ops: doc.stats().num_ops,
+            ops,
             loaded: Some(Box::new(Loaded {
                 doc,
                 text,
@@ -177,7 +178,7 @@ impl Document {
         };
         let hash = commit(&mut loaded.doc, &loaded.text, stamp, splices)?;
         loaded.changes.insert(stamp, hash);
-        self.ops = loaded.doc.stats().num_ops;
+        self.ops = self.ops.saturating_add(operations(&loaded.doc, &hash));
         self.tips = vec![(stamp, hash)];
         self.saved = None;
         Ok(())
@@ -201,7 +202,7 @@ impl Document {
             .apply_changes(change)
             .map_err(|_| TextError::Corrupt("the document refused an edit"))?;
         loaded.changes.insert(stamp, hash);
-        self.ops = loaded.doc.stats().num_ops;
+        self.ops = self.ops.saturating_add(operations(&loaded.doc, &hash));
         self.tips.retain(|(tip, _)| !base.contains(tip));
         self.tips.push((stamp, hash));
         self.tips.sort_unstable_by_key(|(stamp, _)| *stamp);
@@ -226,7 +227,9 @@ impl Document {
             .iter()
             .filter(|(_, hash)| heads.contains(hash));
         self.tips = tips.map(|(stamp, hash)| (*stamp, *hash)).collect();
-        self.ops = loaded.doc.stats().num_ops;
+        let counts = loaded.changes.values();
+        let counts = counts.map(|hash| operations(&loaded.doc, hash));
+        self.ops = counts.fold(0, u64::saturating_add);
         self.saved = None;
         Ok(())
     }
@@ -274,6 +277,17 @@ fn commit(
     }
     let (hash, _) = transaction.commit_with(options(stamp));
     hash.ok_or(TextError::Corrupt("an edit made no change"))
+}
+
+/// The operations of a change. `stats().num_ops` leaves deletions out, which cost as much to load.
+fn operations(doc: &Automerge, hash: &ChangeHash) -> u64 {
+    let change = doc.get_change_meta_by_hash(hash);
+    change.map_or(0, |change| {
+        change
+            .max_op
+            .saturating_sub(change.start_op)
+            .saturating_add(1)
+    })
 }
 
 fn text_object(doc: &Automerge) -> Result<ObjId, TextError> {

@@ -2,7 +2,7 @@
 
 use super::document::Document;
 use super::history::History;
-use super::words::{self, Splice};
+use super::words::{self, Middle, Splice};
 use super::work::{self, Admitted, Task};
 use super::{Known, Shown, Text, TextError, Work};
 use crate::hlc::Stamp;
@@ -95,8 +95,7 @@ fn take(
         if value == text {
             return Ok(Taken::NoChange);
         }
-        let cost_us = load_us.saturating_add(work::save_us(ops));
-        let Some(splices) = plan(value, text, cost_us, task)? else {
+        let Some(splices) = plan(value, text, load_us, task)? else {
             return Ok(Taken::TooHeavy);
         };
         document.load()?;
@@ -112,7 +111,7 @@ fn take(
     if value == text {
         return Ok(Taken::NoChange);
     }
-    let Some(splices) = plan(&value, text, work::save_us(ops), task)? else {
+    let Some(splices) = plan(&value, text, 0, task)? else {
         return Ok(Taken::TooHeavy);
     };
     document.join(fork, base, stamp, &splices)?;
@@ -127,13 +126,17 @@ fn plan(
     more_us: u64,
     task: &mut Task<'_>,
 ) -> Result<Option<Vec<Splice>>, TextError> {
+    let words_us = work::words_us(before.len().saturating_add(after.len()));
+    if task.admit(words_us.saturating_add(more_us))? == Admitted::TooHeavy {
+        return Ok(None);
+    }
     let (before, after) = (words::words(before), words::words(after));
-    let count = before.len().saturating_add(after.len());
-    let cost_us = work::difference_us(count).saturating_add(more_us);
+    let middle = Middle::of(&before, &after);
+    let cost_us = work::difference_us(middle.before.len(), middle.after.len());
     if task.admit(cost_us)? == Admitted::TooHeavy {
         return Ok(None);
     }
-    let splices = words::difference(&before, &after);
+    let splices = middle.difference();
     let mut deleted = 0_usize;
     let mut inserted = 0_usize;
     for splice in &splices {

@@ -10,7 +10,7 @@
 //! changes nothing makes no change: its stamp is an alias of its base.
 //!
 //! **The one exception to order.** An edit that would cost more than one request may (a document of some
-//! 20,000 operations cut back, some 10,000 characters replaced) starts a new text from its whole string
+//! 50,000 characters ever typed cut back to a base, some 10,000 characters replaced) starts a new text from its whole string
 //! instead of joining. Which edit meets that bound can depend on what came before it, so below the bound all
 //! orders agree, and above it the order of the server's commits decides.
 

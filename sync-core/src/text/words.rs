@@ -107,39 +107,55 @@ pub(super) fn words(text: &str) -> Vec<&str> {
     cut(text, token_length)
 }
 
-/// The difference of two texts, in order of position. Myers' algorithm with the heuristics of GNU diff
-/// bounds the cost: what it gives is a difference, not always the shortest.
-pub(super) fn difference(before: &[&str], after: &[&str]) -> Vec<Splice> {
-    let common = before.iter().zip(after).take_while(|(a, b)| a == b).count();
-    let (prefix, before) = before.split_at(common);
-    let after = after.get(common..).unwrap_or_default();
-    let ends = before.iter().rev().zip(after.iter().rev());
-    let common = ends.take_while(|(a, b)| a == b).count();
-    let before = strip_end(before, common);
-    let after = strip_end(after, common);
+/// The words that two texts do not begin and end with in common.
+pub(super) struct Middle<'w, 't> {
+    /// Where it begins in both texts, in code points.
+    at: usize,
+    pub(super) before: &'w [&'t str],
+    pub(super) after: &'w [&'t str],
+}
 
-    let mut interner = Interner::new(before.len().saturating_add(after.len()));
-    let old: Vec<Token> = before.iter().map(|word| interner.intern(*word)).collect();
-    let new: Vec<Token> = after.iter().map(|word| interner.intern(*word)).collect();
-    let mut diff = Diff::default();
-    diff.compute_with(Algorithm::Myers, &old, &new, interner.num_tokens());
-
-    let mut splices = Vec::new();
-    let mut at = chars(prefix);
-    let mut unchanged = 0..0;
-    for hunk in diff.hunks() {
-        let (Some(removed), Some(added)) = (range(&hunk.before), range(&hunk.after)) else {
-            break;
-        };
-        unchanged.end = removed.start;
-        at = at.saturating_add(chars(before.get(unchanged).unwrap_or_default()));
-        let old = before.get(removed.clone()).unwrap_or_default().concat();
-        let new = after.get(added).unwrap_or_default().concat();
-        splices.push(replace(at, &old, &new));
-        at = at.saturating_add(old.chars().count());
-        unchanged = removed.end..removed.end;
+impl<'w, 't> Middle<'w, 't> {
+    pub(super) fn of(before: &'w [&'t str], after: &'w [&'t str]) -> Middle<'w, 't> {
+        let common = before.iter().zip(after).take_while(|(a, b)| a == b).count();
+        let (prefix, before) = before.split_at(common);
+        let after = after.get(common..).unwrap_or_default();
+        let ends = before.iter().rev().zip(after.iter().rev());
+        let common = ends.take_while(|(a, b)| a == b).count();
+        Middle {
+            at: chars(prefix),
+            before: strip_end(before, common),
+            after: strip_end(after, common),
+        }
     }
-    splices
+
+    /// The difference, in order of position. Myers' algorithm with the heuristics of GNU diff bounds the
+    /// cost: what it gives is a difference, not always the shortest.
+    pub(super) fn difference(&self) -> Vec<Splice> {
+        let Middle { before, after, .. } = *self;
+        let mut interner = Interner::new(before.len().saturating_add(after.len()));
+        let old: Vec<Token> = before.iter().map(|word| interner.intern(*word)).collect();
+        let new: Vec<Token> = after.iter().map(|word| interner.intern(*word)).collect();
+        let mut diff = Diff::default();
+        diff.compute_with(Algorithm::Myers, &old, &new, interner.num_tokens());
+
+        let mut splices = Vec::new();
+        let mut at = self.at;
+        let mut unchanged = 0..0;
+        for hunk in diff.hunks() {
+            let (Some(removed), Some(added)) = (range(&hunk.before), range(&hunk.after)) else {
+                break;
+            };
+            unchanged.end = removed.start;
+            at = at.saturating_add(chars(before.get(unchanged).unwrap_or_default()));
+            let old = before.get(removed.clone()).unwrap_or_default().concat();
+            let new = after.get(added).unwrap_or_default().concat();
+            splices.push(replace(at, &old, &new));
+            at = at.saturating_add(old.chars().count());
+            unchanged = removed.end..removed.end;
+        }
+        splices
+    }
 }
 
 /// The replacement of a piece of text by another. What both end with stays: a word before the first word
@@ -176,7 +192,7 @@ mod tests {
     use super::*;
 
     fn diff(before: &str, after: &str) -> Vec<(usize, usize, String)> {
-        let splices = difference(&words(before), &words(after));
+        let splices = Middle::of(&words(before), &words(after)).difference();
         let splices = splices.into_iter();
         splices.map(|s| (s.at, s.delete, s.insert)).collect()
     }
@@ -251,7 +267,7 @@ mod tests {
         ) {
             proptest::prop_assert_eq!(words(&before).concat(), before.as_str());
             let mut text: Vec<char> = before.chars().collect();
-            for splice in difference(&words(&before), &words(&after)).iter().rev() {
+            for splice in Middle::of(&words(&before), &words(&after)).difference().iter().rev() {
                 let end = splice.at.saturating_add(splice.delete);
                 text.splice(splice.at..end, splice.insert.chars());
             }
