@@ -92,7 +92,7 @@ impl Applied {
 /// What an edit would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// At least one write would win, or [`Record::apply`] would refuse the text.
+    /// A write would win, or a text edit would be joined or refused: [`Record::apply`] tells.
     WouldChange,
     /// Every write stands already, stamp and all.
     Stands,

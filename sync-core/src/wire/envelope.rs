@@ -1,7 +1,7 @@
 //! The envelope of a batch: who sends, since when to pull, and the spans of the items.
 
 use super::item::{Broken, DEVICE_ID_CHARS};
-use super::node::Node;
+use super::node::{MEMBERS, Node};
 use super::{ApprovalItem, Format, Limits, RequestItem, approval, item, json, msgpack, request};
 use crate::time;
 use serde_json::value::RawValue;
@@ -136,6 +136,9 @@ impl<'a> Envelope<'a> {
         let Some(members) = reader.map().map_err(fault)? else {
             return Err(EnvelopeError::malformed("the body is not a map"));
         };
+        if usize::try_from(members).unwrap_or(usize::MAX) > MEMBERS {
+            return Err(EnvelopeError::malformed("an envelope has fewer members"));
+        }
         let mut items = None;
         let mut others = Vec::new();
         for _ in 0..members {
@@ -235,16 +238,16 @@ impl<'a> Envelope<'a> {
 }
 
 /// The members of an envelope besides `changes`.
-const MEMBERS: [&str; 4] = ["deviceId", "userId", "clientTime", "lastSync"];
+const NAMES: [&str; 4] = ["deviceId", "userId", "clientTime", "lastSync"];
 
-/// Which of [`MEMBERS`] came already.
+/// Which of [`NAMES`] came already.
 #[derive(Default)]
-struct Seen([bool; MEMBERS.len()]);
+struct Seen([bool; NAMES.len()]);
 
 impl Seen {
-    /// Whether the name is one of [`MEMBERS`] and new.
+    /// Whether the name is one of [`NAMES`] and new.
     fn admit(&mut self, name: &str) -> Result<bool, EnvelopeError> {
-        let place = MEMBERS.iter().position(|member| *member == name);
+        let place = NAMES.iter().position(|member| *member == name);
         let Some(seen) = place.and_then(|place| self.0.get_mut(place)) else {
             return Ok(false);
         };

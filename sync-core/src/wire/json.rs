@@ -1,9 +1,10 @@
 //! JSON: cutting an envelope into spans, and decoding a span into nodes.
 
-use super::node::{Members, Node};
+use super::node::{MEMBERS, Members, Node, PARTS, TOO_MANY_PARTS};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 /// An envelope cut into raw members and raw items.
@@ -57,8 +58,10 @@ impl<'de> Visitor<'de> for CutSeed {
                     max: self.max_changes,
                 };
                 cut.changes.push(map.next_value_seed(seed)?);
-            } else {
+            } else if cut.members.len() < MEMBERS {
                 cut.members.push((name, map.next_value()?));
+            } else {
+                return Err(de::Error::custom("an envelope has fewer members"));
             }
         }
         Ok(cut)
@@ -176,37 +179,45 @@ const TOLERANT_LEVELS: usize = 4;
 /// Decodes a span. Parts that are well-formed JSON but have no value (a lone surrogate, a number beyond
 /// every double) become [`Node::Bad`], and their siblings are decoded.
 pub(super) fn decode(span: &str) -> Node<'_> {
-    serde_json::from_str(span).unwrap_or_else(|_| decode_tolerantly(span, TOLERANT_LEVELS))
+    let parts = Cell::new(PARTS);
+    strictly(span, &parts).unwrap_or_else(|_| tolerantly(span, TOLERANT_LEVELS, &parts))
 }
 
-fn decode_tolerantly(span: &str, levels: usize) -> Node<'_> {
+/// Decodes a span as a whole, or not at all: then its parts are given back.
+fn strictly<'a>(span: &'a str, parts: &Cell<u32>) -> Result<Node<'a>, serde_json::Error> {
+    let before = parts.get();
+    let mut deserializer = serde_json::Deserializer::from_str(span);
+    let node = de::DeserializeSeed::deserialize(NodeSeed { parts }, &mut deserializer);
+    node.inspect_err(|_| parts.set(before))
+}
+
+fn tolerantly<'a>(span: &'a str, levels: usize, parts: &Cell<u32>) -> Node<'a> {
     let Some(below) = levels.checked_sub(1) else {
         return undecodable(span);
     };
+    let part = |part: &'a RawValue| {
+        let span = part.get();
+        strictly(span, parts).unwrap_or_else(|_| tolerantly(span, below, parts))
+    };
     match span.bytes().next() {
+        _ if parts.get() == 0 => Node::Bad(TOO_MANY_PARTS),
         Some(b'{') => match serde_json::from_str::<RawMembers<'_>>(span) {
-            Ok(RawMembers(members)) => Node::Map(
-                members
-                    .into_iter()
-                    .map(|(name, member)| (decode_name(name), decode_part(member, below)))
-                    .collect(),
-            ),
+            Ok(RawMembers(members)) => {
+                let members = members.into_iter();
+                Node::Map(
+                    members
+                        .map(|(name, member)| (decode_name(name), part(member)))
+                        .collect(),
+                )
+            }
             Err(_) => undecodable(span),
         },
-        Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(span) {
-            Ok(items) => {
-                let items = items.into_iter();
-                Node::List(items.map(|item| decode_part(item, below)).collect())
-            }
+        Some(b'[') => match serde_json::from_str::<RawItems<'_>>(span) {
+            Ok(RawItems(items)) => Node::List(items.into_iter().map(part).collect()),
             Err(_) => undecodable(span),
         },
         _ => undecodable(span),
     }
-}
-
-fn decode_part(part: &RawValue, levels: usize) -> Node<'_> {
-    let span = part.get();
-    serde_json::from_str(span).unwrap_or_else(|_| decode_tolerantly(span, levels))
 }
 
 fn decode_name(name: &RawValue) -> Cow<'_, str> {
@@ -222,6 +233,7 @@ fn undecodable(span: &str) -> Node<'_> {
     })
 }
 
+/// The raw members of an object, of at most [`MEMBERS`].
 struct RawMembers<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for RawMembers<'de> {
@@ -238,6 +250,9 @@ impl<'de> Deserialize<'de> for RawMembers<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawMembers<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
+                    if members.len() == MEMBERS {
+                        return Err(de::Error::custom(TOO_MANY_PARTS));
+                    }
                     members.push(member);
                 }
                 Ok(RawMembers(members))
@@ -248,15 +263,37 @@ impl<'de> Deserialize<'de> for RawMembers<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for Node<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node<'de>, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+/// The raw items of an array, of at most [`MEMBERS`].
+struct RawItems<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for RawItems<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RawItems<'de>, D::Error> {
+        let changes = de::DeserializeSeed::deserialize(ChangesSeed { max: MEMBERS }, deserializer)?;
+        if changes.found > MEMBERS {
+            return Err(de::Error::custom(TOO_MANY_PARTS));
+        }
+        Ok(RawItems(changes.items))
     }
 }
 
-struct NodeVisitor;
+/// Decodes a value into nodes, as long as there are parts left.
+#[derive(Clone, Copy)]
+struct NodeSeed<'p> {
+    parts: &'p Cell<u32>,
+}
 
-impl<'de> Visitor<'de> for NodeVisitor {
+impl<'de> de::DeserializeSeed<'de> for NodeSeed<'_> {
+    type Value = Node<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node<'de>, D::Error> {
+        let left = self.parts.get().checked_sub(1);
+        self.parts
+            .set(left.ok_or_else(|| de::Error::custom(TOO_MANY_PARTS))?);
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NodeSeed<'_> {
     type Value = Node<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,16 +330,19 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node<'de>, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Node::List(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<'de>, A::Error> {
-        let mut members = Members::with_capacity(8);
+        let mut members = Members::new();
         while let Some(Name(name)) = map.next_key()? {
-            members.push((name, map.next_value()?));
+            if members.is_empty() {
+                members.reserve(8);
+            }
+            members.push((name, map.next_value_seed(self)?));
         }
         Ok(Node::Map(members))
     }
@@ -335,5 +375,21 @@ mod tests {
             Node::List(vec![Node::Bad("a number that is too large"), Node::Int(2)])
         );
         assert_eq!(members[2].1, Node::Int(1));
+    }
+
+    #[test]
+    fn an_item_of_millions_of_parts_is_not_decoded() {
+        let numbers = format!("[{}0]", "0,".repeat(100_000));
+        let unread = Node::Bad("a value that cannot be read");
+        assert_eq!(decode(&numbers), unread);
+        let members = format!("{{\"opId\":\"x\",\"more\":{numbers},\"id\":\"y\"}}");
+        let Node::Map(members) = decode(&members) else {
+            panic!()
+        };
+        assert_eq!(members[0].1, Node::Text("x".into()));
+        assert_eq!(
+            (&members[1].1, &members[2].1),
+            (&unread, &Node::Text("y".into()))
+        );
     }
 }

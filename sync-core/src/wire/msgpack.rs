@@ -1,7 +1,7 @@
 //! MessagePack: cutting an envelope into spans, and decoding a span into nodes. Lengths on the wire are
 //! claims: nothing is allocated for them, and running out of bytes ends the reading.
 
-use super::node::{Members, Node};
+use super::node::{Members, Node, PARTS, TOO_MANY_PARTS};
 use std::borrow::Cow;
 
 /// Why bytes are no MessagePack.
@@ -13,6 +13,7 @@ pub(super) enum Fault {
     TooDeep,
     NameNotText,
     Trailing,
+    TooManyParts,
 }
 
 impl Fault {
@@ -23,6 +24,7 @@ impl Fault {
             Fault::TooDeep => "the MessagePack nests too deeply",
             Fault::NameNotText => "a member's name is not a UTF-8 string",
             Fault::Trailing => "bytes follow the MessagePack value",
+            Fault::TooManyParts => TOO_MANY_PARTS,
         }
     }
 }
@@ -193,8 +195,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One value. Recurses: only for spans that [`Reader::span`] gave.
-    fn node(&mut self) -> Result<Node<'a>, Fault> {
+    /// One value, as long as there are parts left. Recurses: only for spans that [`Reader::span`] gave.
+    fn node(&mut self, parts: &mut u32) -> Result<Node<'a>, Fault> {
+        *parts = parts.checked_sub(1).ok_or(Fault::TooManyParts)?;
         Ok(match self.head()? {
             Head::Null => Node::Null,
             Head::Bool => Node::Bool,
@@ -212,20 +215,20 @@ impl<'a> Reader<'a> {
             Head::List(length) => {
                 let mut items = Vec::new();
                 for _ in 0..length {
-                    items.push(self.node()?);
+                    items.push(self.node(parts)?);
                 }
                 Node::List(items)
             }
             Head::Map(length) => {
                 let mut members =
-                    Members::with_capacity(usize::try_from(length.min(16)).unwrap_or(0));
+                    Members::with_capacity(usize::try_from(length.min(8)).unwrap_or(0));
                 for _ in 0..length {
-                    let name = match self.node()? {
+                    let name = match self.node(parts)? {
                         Node::Text(name) => name,
                         // A name that is no text names nothing that is known.
                         _ => Cow::Borrowed("\u{fffd}"),
                     };
-                    members.push((name, self.node()?));
+                    members.push((name, self.node(parts)?));
                 }
                 Node::Map(members)
             }
@@ -235,9 +238,9 @@ impl<'a> Reader<'a> {
 
 /// Decodes a span that [`Reader::span`] gave.
 pub(super) fn decode(span: &[u8]) -> Node<'_> {
-    Reader::new(span)
-        .node()
-        .unwrap_or(Node::Bad("a value that cannot be read"))
+    let mut parts = PARTS;
+    let node = Reader::new(span).node(&mut parts);
+    node.unwrap_or(Node::Bad("a value that cannot be read"))
 }
 
 #[cfg(test)]

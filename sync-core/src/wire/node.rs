@@ -19,6 +19,14 @@ pub(super) enum Node<'a> {
     Bad(&'static str),
 }
 
+/// Parts that an item may have: values, nested ones included. Twice what the largest base needs; a body of
+/// millions of tiny values would otherwise take fifty times its size.
+pub(super) const PARTS: u32 = 4_096;
+/// Members that an envelope may have, and an item that is decoded part by part.
+pub(super) const MEMBERS: usize = 64;
+/// What an item of more parts is.
+pub(super) const TOO_MANY_PARTS: &str = "more than any item may hold";
+
 /// The members of an object, in order, duplicates included.
 pub(super) type Members<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
 

@@ -7,6 +7,7 @@
 mod choices;
 mod clocks;
 mod histories;
+mod items;
 mod laws;
 mod no_panic;
 mod round_trips;
