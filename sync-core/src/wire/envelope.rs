@@ -103,7 +103,7 @@ impl<'a> Envelope<'a> {
             return Err(EnvelopeError::malformed("changes must be there, once"));
         };
         check_count(changes.found, limits)?;
-        let depth = limits.depth();
+        let depth = limits.levels();
         // The envelope is the first level, `changes` the second.
         let deep =
             |span: &RawValue, above| json::is_deeper(span.get(), depth.saturating_sub(above));
@@ -122,7 +122,7 @@ impl<'a> Envelope<'a> {
     }
 
     fn decode_msgpack(body: &'a [u8], limits: &Limits) -> Result<Envelope<'a>, EnvelopeError> {
-        let depth = limits.depth();
+        let depth = limits.levels();
         let fault = |fault: msgpack::Fault| match fault {
             msgpack::Fault::TooDeep => EnvelopeError::TooDeep { limit: depth },
             other => EnvelopeError::malformed(other.sentence()),

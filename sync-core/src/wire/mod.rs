@@ -67,7 +67,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    fn depth(&self) -> usize {
+    fn levels(&self) -> usize {
         // Decoding nodes recurses: the bound is what any thread's stack holds with ease.
         self.depth.min(100)
     }
