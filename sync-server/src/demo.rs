@@ -157,7 +157,10 @@ async fn push(services: &Services, who: &Identity, changes: &[Value]) -> Result<
         let waits =
             |result: &Value| result["verdict"] == "deferred" || result["verdict"] == "rejected";
         // Another node that started in the same moment pushed these operations, with its own stamps.
-        if results.iter().any(|result| result["code"] == "op_id_reused") {
+        if results
+            .iter()
+            .any(|result| result["code"] == "op_id_reused")
+        {
             return Ok(());
         }
         match results.into_iter().find(waits) {
