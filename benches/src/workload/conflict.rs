@@ -125,6 +125,10 @@ impl<'s> Conflict<'s> {
                     masks[usize::from(pair[0].chance(50))] |= bit;
                 }
             }
+            if masks.contains(&0) {
+                // An edit of nothing would be a duplicate.
+                masks = masks.map(|mask| mask | 1);
+            }
             // Either phone may be the one that stamps later and wins.
             let first = usize::from(pair[0].chance(50));
             for phone in [first, 1 - first] {
