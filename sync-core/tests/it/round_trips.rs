@@ -198,7 +198,11 @@ proptest! {
                 let [a, b] = [&json, &msgpack].map(|envelope| envelope.approval_items().collect::<Vec<_>>());
                 prop_assert_eq!(a, b);
             }
-            (Err(EnvelopeError::Malformed(_)), Err(EnvelopeError::Malformed(_))) => {}
+            // A body that is broken twice over is refused for whichever is met first; both are a 400.
+            (
+                Err(EnvelopeError::Malformed(_) | EnvelopeError::TooDeep { .. }),
+                Err(EnvelopeError::Malformed(_) | EnvelopeError::TooDeep { .. }),
+            ) => {}
             (json, msgpack) => prop_assert_eq!(json.map(|_| ()), msgpack.map(|_| ())),
         }
     }
