@@ -4,12 +4,10 @@ use super::model::Stored;
 use super::rules::{ItemOutcome, OpRef};
 use super::store::RequestRow;
 use super::view::{Time, View};
-use crate::db::{DbError, Rows};
+use crate::db::Rows;
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
-use std::sync::Arc;
 use sync_core::field::Field;
 use sync_core::hlc::Stamp;
 use sync_core::verdict::Code;
@@ -21,31 +19,9 @@ pub struct Page {
     pub(super) server_us: i64,
     pub(super) last_sync_us: i64,
     pub(super) has_more: bool,
-    pub(super) rows: Arc<Rows>,
-    /// Which of the rows are this page's.
-    pub(super) shown: Range<usize>,
+    pub(super) rows: Rows,
     /// Records whose sender has just seen them in the answer to its own push.
     pub(super) left_out: HashSet<Uuid>,
-}
-
-impl Page {
-    /// A page without news.
-    pub(super) fn empty(server_us: i64, after_us: i64) -> Self {
-        Self {
-            server_us,
-            last_sync_us: after_us,
-            has_more: false,
-            rows: Arc::default(),
-            shown: 0..0,
-            left_out: HashSet::new(),
-        }
-    }
-
-    pub(super) fn entries(&self) -> impl Iterator<Item = Result<RequestRow<'_>, DbError>> {
-        self.shown
-            .clone()
-            .filter_map(|index| self.rows.get(index).transpose())
-    }
 }
 
 impl Serialize for Page {
@@ -64,9 +40,9 @@ struct Changes<'a>(&'a Page);
 impl Serialize for Changes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let page = self.0;
-        let count = page.left_out.is_empty().then_some(page.shown.len());
-        let mut changes = serializer.serialize_seq(count)?;
-        for row in page.entries() {
+        let mut changes =
+            serializer.serialize_seq(page.left_out.is_empty().then(|| page.rows.len()))?;
+        for row in page.rows.decode::<RequestRow<'_>>() {
             let row = row.map_err(S::Error::custom)?;
             if page.left_out.is_empty() || !page.left_out.contains(&row.id) {
                 changes.serialize_element(&Change(&row))?;

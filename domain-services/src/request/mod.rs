@@ -7,9 +7,9 @@
 
 mod answer;
 mod create;
+mod heads;
 mod model;
 mod pokes;
-mod polls;
 mod projection;
 mod push;
 mod reads;

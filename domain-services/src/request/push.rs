@@ -8,7 +8,7 @@ use super::answer::{Page, PushAnswer};
 use super::model::Head;
 use super::rules::{Batch, Carry, Decision, ItemOutcome, Snapshot};
 use super::service::{RequestError, RequestService};
-use super::store::{self, Named, Written};
+use super::store::{self, Named, RequestRow, Written};
 use crate::db::{DbError, On, Tx};
 use crate::identity::Identity;
 use std::collections::{HashMap, HashSet};
@@ -250,8 +250,13 @@ impl RequestService {
         };
         let before_us = decision.head_before.map_or(0, |head| head.at_us);
         if after_us >= before_us {
-            let last_us = decision.head_after.at_us.max(after_us);
-            return Ok(Some(Page::empty(decision.now_us, last_us)));
+            return Ok(Some(Page {
+                server_us: decision.now_us,
+                last_sync_us: decision.head_after.at_us.max(after_us),
+                has_more: false,
+                rows: crate::db::Rows::default(),
+                left_out: HashSet::new(),
+            }));
         }
         let mut page = self
             .read_page(
@@ -262,8 +267,7 @@ impl RequestService {
             )
             .await?;
         let own: HashMap<Uuid, Option<i64>> = decision.changed.iter().copied().collect();
-        let mut left_out = HashSet::new();
-        for row in page.entries() {
+        for row in page.rows.decode::<RequestRow<'_>>() {
             let row = row?;
             // This batch's own entry, of a record whose earlier entry the phone has seen.
             let is_present = decision
@@ -274,10 +278,9 @@ impl RequestService {
                 .get(&row.id)
                 .is_some_and(|before| before.is_none_or(|before_us| before_us <= after_us));
             if is_present && was_seen {
-                left_out.insert(row.id);
+                page.left_out.insert(row.id);
             }
         }
-        page.left_out = left_out;
         Ok(Some(page))
     }
 }

@@ -10,7 +10,7 @@ use crate::db::{DbError, Rows};
 use crate::identity::{Identity, Role};
 use crate::paging::{Cursor, PageQuery};
 use serde::{Serialize, Serializer};
-use std::ops::Range;
+use std::collections::HashSet;
 use std::sync::Arc;
 use sync_core::wire::Since;
 use uuid::Uuid;
@@ -73,25 +73,26 @@ impl RequestService {
             Since::Absent | Since::Beginning => 0,
             Since::After(after_us) => after_us,
         };
-        let found = self
-            .polls
-            .look(who.user_id, after_us)
+        let head = self
+            .heads
+            .of(who.user_id)
             .await
             .map_err(RequestError::Shared)?;
         check_position(
             matches!(since, Since::After(_)).then_some(after_us),
-            found.head_us.map(|at_us| Head { at_us, clock: 0 }),
+            head.map(|at_us| Head { at_us, clock: 0 }),
         )?;
-        if found.head_us.is_none_or(|head_us| head_us <= after_us) {
-            return Ok(Page::empty(server_us, after_us));
+        if head.is_none_or(|head_us| head_us <= after_us) {
+            return Ok(Page {
+                server_us,
+                last_sync_us: after_us,
+                has_more: false,
+                rows: Rows::default(),
+                left_out: HashSet::new(),
+            });
         }
-        match found.entries {
-            Some((rows, range)) => self.cut(rows, range, after_us, limit, server_us),
-            None => {
-                self.read_page(who.user_id, after_us, limit, server_us)
-                    .await
-            }
-        }
+        self.read_page(who.user_id, after_us, limit, server_us)
+            .await
     }
 
     pub(super) async fn read_page(
@@ -101,37 +102,28 @@ impl RequestService {
         limit: u32,
         server_us: i64,
     ) -> Result<Page, RequestError> {
-        let rows = store::page(&self.db, user, after_us, i64::from(limit) + 1).await?;
-        let range = 0..rows.len();
-        self.cut(Arc::new(rows), range, after_us, limit, server_us)
-    }
-
-    /// A page of the entries in `range`, as far as `limit` and the page's bytes allow.
-    fn cut(
-        &self,
-        rows: Arc<Rows>,
-        range: Range<usize>,
-        after_us: i64,
-        limit: u32,
-        server_us: i64,
-    ) -> Result<Page, RequestError> {
-        let mut page = Page::empty(server_us, after_us);
-        page.shown = range.start..range.start;
+        let mut rows = store::page(&self.db, user, after_us, i64::from(limit) + 1).await?;
+        let mut fitting = 0;
         let mut bytes = 0;
-        for index in range.clone().take(limit as usize) {
+        let mut last_sync_us = after_us;
+        for row in rows.decode::<RequestRow<'_>>().take(limit as usize) {
             if bytes >= self.settings.page_bytes_max {
                 break;
             }
-            let Some(row) = rows.get::<RequestRow<'_>>(index)? else {
-                break;
-            };
+            let row = row?;
             bytes += row.size_bytes();
-            page.last_sync_us = row.at_us;
-            page.shown.end = index + 1;
+            last_sync_us = row.at_us;
+            fitting += 1;
         }
-        page.has_more = page.shown.end < range.end;
-        page.rows = rows;
-        Ok(page)
+        let has_more = rows.len() > fitting;
+        rows.truncate(fitting);
+        Ok(Page {
+            server_us,
+            last_sync_us,
+            has_more,
+            rows,
+            left_out: HashSet::new(),
+        })
     }
 
     /// A request its reader may see: its owner's own, anyone's for admins and auditors.

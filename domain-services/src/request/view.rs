@@ -6,7 +6,7 @@ use crate::db::DbError;
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 use sync_core::field::Field;
-use sync_core::hlc::{Stamp, TEXT_BYTES};
+use sync_core::hlc::Stamp;
 use sync_core::time::write_rfc3339;
 use sync_core::value::{Money, Value};
 use uuid::Uuid;
@@ -165,17 +165,10 @@ impl Serialize for Stamps<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let written = self.0.iter().flatten().count();
         let mut map = serializer.serialize_map(Some(written))?;
-        // Most fields of a draft were written by one edit: its stamp is put into words once.
-        let mut last = Stamp::ZERO;
-        let mut text = String::new();
         for (field, stamp) in Field::ALL.into_iter().zip(self.0) {
-            let Some(stamp) = *stamp else { continue };
-            if stamp != last {
-                last = stamp;
-                text.clear();
-                text.push_str(stamp.write_text(&mut [0; TEXT_BYTES]));
+            if let Some(stamp) = stamp {
+                map.serialize_entry(field.name(), stamp)?;
             }
-            map.serialize_entry(field.name(), &text)?;
         }
         map.end()
     }

@@ -26,7 +26,7 @@ macro_rules! ruling_columns {
 pub(super) use {columns, ruling_columns};
 
 /// How many columns [`columns`] names.
-pub(super) const COLUMNS: usize = 20;
+const COLUMNS: usize = 20;
 
 /// A request as a reader sees it.
 #[derive(Debug, Clone, Copy)]
