@@ -16,6 +16,16 @@ use uuid::Uuid;
 pub trait Projection: Send + Sync + 'static {
     /// Writes the effect of one event. Kinds that mean nothing to this service are ignored.
     async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<(), ApplyError>;
+
+    /// Writes the effect of several events, in order. A projection that locks rows takes those of all
+    /// events at once, in its order of locks: event by event, two transactions could wait for each
+    /// other in a ring.
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Event]) -> Result<(), ApplyError> {
+        for event in events {
+            self.apply(tx, event).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Why an event had no effect.
@@ -106,27 +116,28 @@ async fn take_in<P: Projection>(
 ) -> Result<(), TakeError> {
     let mut known = known(tx, events).await?;
     let parked = parked(tx, events).await?;
-    let mut taken = Vec::with_capacity(events.len());
+    let mut fresh = Vec::with_capacity(events.len());
     for event in events {
         if !known.insert(event.id) {
             continue;
         }
         if parked.contains(&event.key) {
             park(tx, event, "an earlier event of its key is parked").await?;
-            continue;
+        } else {
+            fresh.push(event);
         }
-        projection
-            .apply(tx, event)
-            .await
-            .map_err(|error| match error {
-                ApplyError::Db(error @ (DbError::Unavailable(_) | DbError::Collision(_))) => {
-                    TakeError::Db(error)
-                }
-                ApplyError::Db(error) => TakeError::Poison(Poison(error.to_string())),
-                ApplyError::Poisoned(reason) => TakeError::Poison(Poison(reason)),
-            })?;
-        taken.push(event.id);
     }
+    projection
+        .apply_all(tx, &fresh)
+        .await
+        .map_err(|error| match error {
+            ApplyError::Db(error @ (DbError::Unavailable(_) | DbError::Collision(_))) => {
+                TakeError::Db(error)
+            }
+            ApplyError::Db(error) => TakeError::Poison(Poison(error.to_string())),
+            ApplyError::Poisoned(reason) => TakeError::Poison(Poison(reason)),
+        })?;
+    let taken: Vec<Uuid> = fresh.iter().map(|event| event.id).collect();
     remember(tx, &taken).await?;
     Ok(())
 }

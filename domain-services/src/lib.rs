@@ -1,10 +1,12 @@
 //! The services of Athena Budget and what they stand on.
 
+pub mod approval;
 pub mod bus;
 pub mod catalog;
 mod collection;
 pub mod db;
 pub mod events;
+pub mod feed;
 pub mod identity;
 pub mod inbox;
 pub mod invalid;

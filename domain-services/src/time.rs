@@ -1,8 +1,28 @@
 //! Where time and chance come in. Nothing else in the workspace reads a clock or a random source
 //! (`clippy.toml` bans them), so that a test can set both.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::sync::Arc;
+use sync_core::time::{parse_rfc3339, write_rfc3339};
 use uuid::Uuid;
+
+/// Microseconds since the Unix epoch, which travel as RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub i64);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = [0; 27];
+        serializer.serialize_str(write_rfc3339(self.0, &mut text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        parse_rfc3339(&text).map(Self).map_err(de::Error::custom)
+    }
+}
 
 /// A source of wall time.
 pub trait Clock: Send + Sync + 'static {

@@ -39,6 +39,7 @@ pub mod canonical;
 pub mod field;
 pub mod hlc;
 pub mod record;
+pub mod seats;
 pub mod text;
 pub mod time;
 pub mod value;

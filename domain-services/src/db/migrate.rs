@@ -14,11 +14,13 @@ pub enum Service {
     Catalog,
     /// Budget requests.
     Request,
+    /// Approvals of requests.
+    Approval,
 }
 
 impl Service {
     /// Every service with tables.
-    pub const ALL: [Self; 3] = [Self::User, Self::Catalog, Self::Request];
+    pub const ALL: [Self; 4] = [Self::User, Self::Catalog, Self::Request, Self::Approval];
 
     /// The name of its schema (PostgreSQL) and of its file (SQLite).
     #[must_use]
@@ -27,6 +29,7 @@ impl Service {
             Self::User => "user",
             Self::Catalog => "catalog",
             Self::Request => "request",
+            Self::Approval => "approval",
         }
     }
 
@@ -39,6 +42,8 @@ impl Service {
             (Self::Catalog, Sqlite) => sqlx::migrate!("../migrations/catalog/sqlite"),
             (Self::Request, Postgres) => sqlx::migrate!("../migrations/request/postgres"),
             (Self::Request, Sqlite) => sqlx::migrate!("../migrations/request/sqlite"),
+            (Self::Approval, Postgres) => sqlx::migrate!("../migrations/approval/postgres"),
+            (Self::Approval, Sqlite) => sqlx::migrate!("../migrations/approval/sqlite"),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The request service's front: what it is made of and how it fails.
 
 use super::heads::Heads;
-use super::pokes::Pokes;
 use super::rules::Context;
 use crate::db::{Db, DbError};
+use crate::feed::Pokes;
 use crate::identity::Forbidden;
 use crate::invalid::Invalid;
 use crate::outbox::Wake;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use sync_core::seats::{self, Seats};
 use uuid::Uuid;
 
 /// A category, as its events told.
@@ -66,45 +67,16 @@ impl Catalog {
     }
 }
 
-/// Gives each level its quorum of people, nobody twice: a bipartite matching by augmenting paths
-/// (Kuhn), over at most a few dozen people.
+/// Gives each level its quorum of people, nobody twice.
 fn fill(chain: &[Level]) -> Result<(), u8> {
-    let seats: Vec<&Level> = chain
+    let seats: Vec<Seats<'_>> = chain
         .iter()
-        .flat_map(|level| std::iter::repeat_n(level, usize::from(level.quorum.max(1))))
+        .map(|level| Seats {
+            people: &level.approver_ids,
+            count: usize::from(level.quorum.max(1)),
+        })
         .collect();
-    let mut seated: HashMap<Uuid, usize> = HashMap::new();
-    for (seat, level) in seats.iter().enumerate() {
-        if !take_seat(seat, &seats, &mut seated, &mut HashSet::new()) {
-            return Err(level.level);
-        }
-    }
-    Ok(())
-}
-
-fn take_seat(
-    seat: usize,
-    seats: &[&Level],
-    seated: &mut HashMap<Uuid, usize>,
-    asked: &mut HashSet<Uuid>,
-) -> bool {
-    let Some(level) = seats.get(seat) else {
-        return false;
-    };
-    for person in &level.approver_ids {
-        if !asked.insert(*person) {
-            continue;
-        }
-        let free = match seated.get(person).copied() {
-            None => true,
-            Some(other) => take_seat(other, seats, seated, asked),
-        };
-        if free {
-            seated.insert(*person, seat);
-            return true;
-        }
-    }
-    false
+    seats::fill(&seats).map_err(|index| chain.get(index).map_or(0, |level| level.level))
 }
 
 #[cfg(test)]

@@ -1,6 +1,17 @@
 //! What services tell each other. The records travel whole, with their version; a projection
 //! ignores versions older than the one it has.
 
+mod approval;
+mod request;
+
+pub use approval::{
+    ApprovalCast, ChainChanged, LevelChanged, LevelClosed, LevelOpened, LevelSealed, Outcome,
+};
+pub use request::{
+    ChainLevel, RequestDeleted, RequestDrafted, RequestFinalized, RequestSubmitted,
+    RequestWithdrawn,
+};
+
 use crate::identity::Roles;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -17,6 +28,43 @@ pub const CATEGORY_CHANGED: &str = "category.changed";
 pub const REASON_CHANGED: &str = "reason.changed";
 /// The approvers of a category's level were named; data: [`Assignment`].
 pub const ASSIGNMENT_CHANGED: &str = "assignment.changed";
+
+/// Drafts of one batch were made or changed; data: [`RequestDrafted`].
+pub const REQUEST_DRAFTED: &str = "request.drafted";
+/// A request was submitted and sealed; data: [`RequestSubmitted`].
+pub const REQUEST_SUBMITTED: &str = "request.submitted";
+/// A request was withdrawn; data: [`RequestWithdrawn`].
+pub const REQUEST_WITHDRAWN: &str = "request.withdrawn";
+/// A draft was deleted; data: [`RequestDeleted`].
+pub const REQUEST_DELETED: &str = "request.deleted";
+/// A request's fate is final: what money may follow; data: [`RequestFinalized`].
+pub const REQUEST_FINALIZED: &str = "request.finalized";
+
+/// An approver voted; data: [`ApprovalCast`].
+pub const APPROVAL_VOTED: &str = "approval.voted";
+/// An approver took a vote back; data: [`ApprovalCast`].
+pub const APPROVAL_ROLLED_BACK: &str = "approval.rolled_back";
+/// A vote or rollback arrived after a later one of the same approver; data: [`ApprovalCast`].
+pub const APPROVAL_SUPERSEDED: &str = "approval.superseded";
+/// A vote or rollback was refused for good; data: [`ApprovalCast`], with the `code`.
+pub const APPROVAL_REFUSED: &str = "approval.refused";
+/// A level can be voted on, from now or again; data: [`LevelOpened`].
+pub const LEVEL_OPENED: &str = "approval.level_opened";
+/// A level's votes approve; data: [`LevelChanged`].
+pub const LEVEL_APPROVED: &str = "approval.level_approved";
+/// A level's votes reject; data: [`LevelChanged`].
+pub const LEVEL_REJECTED: &str = "approval.level_rejected";
+/// A level's votes decide nothing any more; data: [`LevelChanged`].
+pub const LEVEL_REOPENED: &str = "approval.level_reopened";
+/// A level cannot be voted on any more: the one below was taken back, or the request withdrawn;
+/// data: [`LevelClosed`].
+pub const LEVEL_CLOSED: &str = "approval.level_closed";
+/// A level's outcome cannot change any more; data: [`LevelSealed`].
+pub const LEVEL_SEALED: &str = "approval.level_sealed";
+/// Too few people are left to decide; data: [`ChainChanged`].
+pub const CHAIN_STALLED: &str = "approval.chain_stalled";
+/// Enough people can decide again; data: [`ChainChanged`].
+pub const CHAIN_RESTORED: &str = "approval.chain_restored";
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]

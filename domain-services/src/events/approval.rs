@@ -1,0 +1,106 @@
+//! What the approval service tells. The key of all of it is the request, the record the approval.
+
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use sync_core::canonical::Revision;
+use sync_core::hlc::Stamp;
+use sync_core::verdict::Code;
+use sync_core::votes::Vote;
+use uuid::Uuid;
+
+/// What a level, or the whole chain, decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Yes.
+    Approved,
+    /// No.
+    Rejected,
+}
+
+/// A level and what happened to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelChanged {
+    /// The approval: one level of one revision.
+    pub approval_id: Uuid,
+    /// The request.
+    pub request_id: Uuid,
+    /// Whose request it is.
+    pub owner_id: Uuid,
+    /// The digest of what is decided about.
+    pub revision: Revision,
+    /// 1 to 3.
+    pub level: u8,
+    /// When it was accepted.
+    pub at: Time,
+}
+
+/// What an approver said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalCast {
+    /// About which level.
+    #[serde(flatten)]
+    pub level: LevelChanged,
+    /// Who.
+    pub approver_id: Uuid,
+    /// The vote; none: it was taken back.
+    pub vote: Option<Vote>,
+    /// Why.
+    pub comment: Option<String>,
+    /// When, by the approver's phone.
+    pub hlc: Stamp,
+    /// The operation.
+    pub op_id: Uuid,
+    /// Why it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+/// A level that can be voted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelOpened {
+    /// Which.
+    #[serde(flatten)]
+    pub level: LevelChanged,
+    /// Who may vote.
+    pub approver_ids: Vec<Uuid>,
+    /// How many must approve.
+    pub quorum: u8,
+}
+
+/// A level that cannot be voted on any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelClosed {
+    /// Which.
+    #[serde(flatten)]
+    pub level: LevelChanged,
+    /// Why: `basis_changed` or `withdrawn`.
+    pub reason: String,
+}
+
+/// A level whose outcome stands for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LevelSealed {
+    /// Which.
+    #[serde(flatten)]
+    pub level: LevelChanged,
+    /// What it decided.
+    pub outcome: Outcome,
+    /// Whether the chain has nothing more to decide.
+    pub r#final: bool,
+}
+
+/// A chain and whether it can still decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainChanged {
+    /// The request.
+    pub request_id: Uuid,
+    /// When.
+    pub at: Time,
+}

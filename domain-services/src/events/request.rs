@@ -1,0 +1,87 @@
+//! What the request service tells.
+
+use super::Outcome;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sync_core::canonical::Revision;
+use uuid::Uuid;
+
+/// Drafts that one batch made or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestDrafted {
+    /// Whose they are.
+    pub owner_id: Uuid,
+    /// Which.
+    pub ids: Vec<Uuid>,
+}
+
+/// A request that was sealed, and who is to decide about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestSubmitted {
+    /// The request.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner_id: Uuid,
+    /// The digest of its content.
+    pub revision: Revision,
+    /// When.
+    pub submitted_at: Time,
+    /// The sealed fields.
+    pub content: Value,
+    /// The pinned chain.
+    pub levels: Vec<ChainLevel>,
+}
+
+/// Who decides about a level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainLevel {
+    /// 1 to 3.
+    pub level: u8,
+    /// Who may vote.
+    pub approver_ids: Vec<Uuid>,
+    /// How many must approve.
+    pub quorum: u8,
+}
+
+/// A request that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestWithdrawn {
+    /// The request.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner_id: Uuid,
+    /// Who withdrew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<Uuid>,
+}
+
+/// A draft that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestDeleted {
+    /// The request.
+    pub id: Uuid,
+    /// Whose it was.
+    pub owner_id: Uuid,
+}
+
+/// A request whose fate is final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestFinalized {
+    /// The request.
+    pub id: Uuid,
+    /// Whose it is.
+    pub owner_id: Uuid,
+    /// The digest of what was decided about.
+    pub revision: Revision,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// When.
+    pub final_at: Time,
+}
