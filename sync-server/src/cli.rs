@@ -45,6 +45,11 @@ Stop it with Ctrl-C or SIGTERM: it takes no more connections, answers what it is
     Serve(ServeArgs),
     /// Bring the database up to date, and end
     Migrate(SettingArgs),
+    /// Fold every approval's log again and say whether what is stored differs
+    #[command(after_long_help = "\
+Reads only, beside a running server on PostgreSQL; on SQLite stop the server first. Exit code 3: something
+differs, and each difference is printed.")]
+    Rebuild(SettingArgs),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
     /// Look at the settings

@@ -14,6 +14,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exit code of a start that wrong settings stop, as clap's own for wrong arguments.
 const WRONG_SETTING: u8 = 2;
+/// Exit code of a rebuild that found differences.
+const DIFFERS: u8 = 3;
 
 fn main() -> ExitCode {
     // Whoever speaks TLS, to phones or to PostgreSQL, uses this provider.
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         },
         Command::Openapi => print!("{}", docs::openapi_text()),
         Command::Migrate(args) => return with(args.load(std::iter::empty()), migrate),
+        Command::Rebuild(args) => return with(args.load(std::iter::empty()), rebuild),
         Command::Serve(args) => return with(args.load(), run),
     }
     ExitCode::SUCCESS
@@ -57,6 +60,26 @@ async fn migrate(config: Config) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
+    }
+}
+
+async fn rebuild(config: Config) -> ExitCode {
+    let rebuilt = match serve::rebuild(&config).await {
+        Ok(rebuilt) => rebuilt,
+        Err(error) => return failed(&error),
+    };
+    for difference in &rebuilt.differences {
+        println!("{}: {}", difference.request_id, difference.what);
+    }
+    let (cases, facts) = (rebuilt.cases, rebuilt.facts);
+    let differing = rebuilt.differences.len();
+    println!(
+        "{cases} approval logs with {facts} facts folded again: {differing} differ from what is stored."
+    );
+    if differing == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DIFFERS)
     }
 }
 

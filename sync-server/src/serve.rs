@@ -12,7 +12,9 @@ use crate::{docs, health, listen};
 use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use domain_services::db::{BeforeCommit, DatabaseUrl, DbError};
+use domain_services::approval::{ApprovalService, ApprovalSettings, Rebuilt};
+use domain_services::db::{BeforeCommit, DatabaseUrl, DbError, Service};
+use domain_services::outbox::Wake;
 use domain_services::time::Ids;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -159,6 +161,28 @@ pub async fn migrate(config: &Config) -> Result<(), StartError> {
     services::databases(config, &Hooks::default())
         .await
         .map(drop)
+}
+
+/// Folds the log of every approval again and compares it with what is stored.
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn rebuild(config: &Config) -> Result<Rebuilt, StartError> {
+    let _lock = prepare_folder(config)?;
+    let service = Service::Approval;
+    let databases = services::databases(config, &Hooks::default()).await?;
+    let approvals = ApprovalService::new(
+        databases.approval,
+        ApprovalSettings::default(),
+        Wake::default(),
+    );
+    approvals
+        .rebuild()
+        .await
+        .map_err(|error| StartError::Database {
+            service: service.name(),
+            error,
+        })
 }
 
 impl Running {

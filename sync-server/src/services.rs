@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::serve::{Hooks, StartError, database_url};
+use domain_services::approval::{ApprovalConsumer, ApprovalService, ApprovalSettings};
 use domain_services::bus::{Bus, InProcess, Topic};
 use domain_services::catalog::CatalogService;
 use domain_services::db::{Db, DbError, DbOptions, Service};
@@ -25,6 +26,8 @@ pub struct Services {
     pub catalog: CatalogService,
     /// Budget requests.
     pub requests: RequestService,
+    /// Their approvals.
+    pub approvals: ApprovalService,
     /// The databases behind them.
     pub databases: Databases,
 }
@@ -38,16 +41,19 @@ pub struct Databases {
     pub catalog: Db,
     /// The request service's.
     pub request: Db,
+    /// The approval service's.
+    pub approval: Db,
 }
 
 impl Databases {
     /// Each with the name of its service.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, &Db); 3] {
+    pub fn named(&self) -> [(&'static str, &Db); 4] {
         [
             (Service::User.name(), &self.user),
             (Service::Catalog.name(), &self.catalog),
             (Service::Request.name(), &self.request),
+            (Service::Approval.name(), &self.approval),
         ]
     }
 }
@@ -62,6 +68,7 @@ pub(crate) async fn databases(config: &Config, hooks: &Hooks) -> Result<Database
         user: database(Service::User, config, hooks, deadline).await?,
         catalog: database(Service::Catalog, config, hooks, deadline).await?,
         request: database(Service::Request, config, hooks, deadline).await?,
+        approval: database(Service::Approval, config, hooks, deadline).await?,
     })
 }
 
@@ -106,8 +113,8 @@ pub(crate) async fn open(
     let keys = config.data_dir.join("keys");
     let unusable = |error: KeyError| StartError::Keys(error.to_string());
     let tokens = Arc::new(Tokens::open(&keys, hooks.ids.clone()).map_err(unusable)?);
-    let (user_wake, catalog_wake, request_wake) =
-        (Wake::default(), Wake::default(), Wake::default());
+    let [user_wake, catalog_wake, request_wake, approval_wake] =
+        std::array::from_fn(|_| Wake::default());
     let users = UserService::new(
         databases.user.clone(),
         Arc::clone(&tokens),
@@ -120,10 +127,19 @@ pub(crate) async fn open(
         ..RequestSettings::default()
     };
     let requests = RequestService::new(databases.request.clone(), settings, request_wake.clone());
+    let settings = ApprovalSettings {
+        clock_ahead_max: config.max_clock_ahead,
+        rollback_window: config.rollback_window,
+        rollback_grace: config.rollback_grace,
+        ..ApprovalSettings::default()
+    };
+    let approvals =
+        ApprovalService::new(databases.approval.clone(), settings, approval_wake.clone());
 
     let bus: Arc<dyn Bus> = Arc::new(InProcess::new(vec![
         Arc::new(catalog.consumer()),
-        Arc::new(RequestConsumer::new(databases.request.clone())),
+        Arc::new(RequestConsumer::new(requests.clone())),
+        Arc::new(ApprovalConsumer::new(approvals.clone())),
     ]));
     let relay = |db: &Db, topic, wake| {
         let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
@@ -133,13 +149,17 @@ pub(crate) async fn open(
         relay(&databases.user, Topic::User, user_wake),
         relay(&databases.catalog, Topic::Catalog, catalog_wake),
         relay(&databases.request, Topic::Request, request_wake),
+        relay(&databases.approval, Topic::Approval, approval_wake),
         tokio::spawn(requests.clone().watch_other_nodes(stop.clone())),
+        tokio::spawn(approvals.clone().watch_other_nodes(stop.clone())),
+        tokio::spawn(approvals.clone().sweep(stop.clone())),
     ];
     let services = Services {
         tokens,
         users: Arc::new(users.map_err(unusable)?),
         catalog,
         requests,
+        approvals,
         databases,
     };
     Ok((services, tasks))

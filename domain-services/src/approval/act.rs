@@ -7,6 +7,7 @@ use super::store::{self, Acting, Locked, Moved};
 use super::view::View;
 use crate::db::Tx;
 use crate::identity::Identity;
+use crate::invalid::{Invalid, check_text, none_of};
 use serde::{Serialize, Serializer};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use sync_core::canonical::Revision;
 use sync_core::hlc::{Clock, Stamp};
 use sync_core::verdict::Verdict;
 use sync_core::votes::Vote;
-use sync_core::wire::{ApprovalItem, VoteCommand};
+use sync_core::wire::{ApprovalItem, COMMENT_CHARS, VoteCommand};
 use uuid::Uuid;
 
 /// What an approver wants to do.
@@ -30,6 +31,18 @@ pub struct Act {
     pub revision: Option<Revision>,
     /// The operation's id; the same again is answered as the first time.
     pub op_id: Option<Uuid>,
+}
+
+/// Refuses a comment that is too long or cannot be stored.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_comment(comment: Option<&str>) -> Result<(), Vec<Invalid>> {
+    let mut problems = Vec::new();
+    if let Some(comment) = comment {
+        check_text(&mut problems, "/comment", comment, 0, COMMENT_CHARS);
+    }
+    none_of(problems)
 }
 
 /// The approval after it.

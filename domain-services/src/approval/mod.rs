@@ -18,7 +18,7 @@ mod store;
 mod sweeper;
 mod view;
 
-pub use act::{Act, Done};
+pub use act::{Act, Done, check_comment};
 pub use answer::{ApprovalPage, PushAnswer};
 pub use consumer::ApprovalConsumer;
 pub use reads::{ApprovalList, ApprovalRecord};

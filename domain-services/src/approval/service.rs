@@ -4,12 +4,12 @@ use super::rules::Decision;
 use super::store::{self, Acting, Moved};
 use crate::db::{Db, DbError, Tx};
 use crate::feed::Pokes;
-use crate::invalid::Invalid;
 use crate::outbox::Wake;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use sync_core::hlc::NodeId;
 use sync_core::verdict::Code;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// What the service can be set to.
@@ -51,9 +51,6 @@ pub enum ApprovalError {
     /// There is no such approval, or it is not the caller's.
     #[error("there is no such approval")]
     NotFound,
-    /// Something given does not hold.
-    #[error("the input is invalid")]
-    Invalid(Vec<Invalid>),
     /// A rule refused it.
     #[error("{detail}")]
     Rule {
@@ -100,6 +97,16 @@ impl ApprovalService {
     #[must_use]
     pub fn subscribe(&self, user: Uuid) -> tokio::sync::watch::Receiver<u64> {
         self.pokes.subscribe(user)
+    }
+
+    /// Pokes the streams open on this node when another node moved their readers' heads.
+    pub async fn watch_other_nodes(self, stop: CancellationToken) {
+        if self.db.is_sqlite() {
+            return;
+        }
+        let db = &self.db;
+        let heads = |users| async move { store::heads(db, users).await };
+        self.pokes.watch(heads, stop).await;
     }
 
     /// After a commit: the relay may publish, the readers' streams may pull.

@@ -101,6 +101,8 @@ pub struct LevelSealed {
 pub struct ChainChanged {
     /// The request.
     pub request_id: Uuid,
+    /// Whose request it is.
+    pub owner_id: Uuid,
     /// When.
     pub at: Time,
 }

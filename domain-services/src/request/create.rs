@@ -153,6 +153,7 @@ impl RequestService {
                 clock: clock.last(),
             },
             hlc,
+            actor: job.user,
             now_us,
         };
         let traceparent = job.traceparent.as_deref();

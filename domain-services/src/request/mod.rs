@@ -3,12 +3,14 @@
 //! * `rules` judge a batch: pure, no I/O, no clock.
 //! * `store` holds the SQL.
 //! * [`RequestService`] owns the transaction: read, judge, compare and set.
-//! * `projection` keeps what the catalogue's and the users' events told.
+//! * `projection` keeps what the catalogue's and the users' events told, `progress` what the
+//!   approvals' did.
 
 mod answer;
 mod create;
 mod heads;
 mod model;
+mod progress;
 mod projection;
 mod push;
 mod reads;
@@ -17,6 +19,7 @@ mod service;
 mod store;
 mod story;
 mod view;
+mod withdraw;
 
 pub use answer::{Page, PushAnswer};
 pub use create::{Created, NewRequest};

@@ -74,6 +74,10 @@ pub(super) struct Stored {
     pub(super) final_us: Option<i64>,
     /// The last accepted upsert and the digest of what it said.
     pub(super) last_op: Option<(Uuid, u64)>,
+    /// Whether a level of its chain is sealed, as far as is known here.
+    pub(super) is_sealed: bool,
+    /// Whether too few people are left to decide about it.
+    pub(super) is_stalled: bool,
 }
 
 impl Stored {
@@ -90,6 +94,8 @@ impl Stored {
             submitted_us: None,
             final_us: None,
             last_op: None,
+            is_sealed: false,
+            is_stalled: false,
         }
     }
 

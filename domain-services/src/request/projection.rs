@@ -1,14 +1,26 @@
 //! The request service's view of people and the catalogue, built from their events.
 
-use super::store;
+use super::service::RequestService;
+use super::{progress, store};
 use crate::bus::{ConsumeError, Consumer, Event, Topic};
-use crate::db::{Db, Tx};
+use crate::db::Tx;
 use crate::events;
 use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use uuid::Uuid;
 
-struct Projections;
+/// Owners whose feeds were moved. They are poked after the commit; a poke for nothing (the transaction
+/// was run again) is harmless.
+#[derive(Default)]
+struct Projections(Mutex<BTreeSet<Uuid>>);
+
+impl Projections {
+    fn moved(&self) -> std::sync::MutexGuard<'_, BTreeSet<Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[async_trait]
 impl Projection for Projections {
@@ -20,15 +32,31 @@ impl Projection for Projections {
             events::CATEGORY_CHANGED => store::category(tx, event.decode()?).await?,
             events::REASON_CHANGED => store::reason(tx, event.decode()?).await?,
             events::ASSIGNMENT_CHANGED => store::assignment(tx, event.decode()?).await?,
-            _ => {}
+            _ => {
+                let owners = progress::take(tx, &[event]).await?;
+                self.moved().extend(owners);
+            }
         }
+        Ok(())
+    }
+
+    /// News of levels is taken together: the heads of all owners are locked at once, in order.
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Event]) -> Result<(), ApplyError> {
+        if events.iter().any(|event| event.topic != Topic::Approval) {
+            for event in events {
+                self.apply(tx, event).await?;
+            }
+            return Ok(());
+        }
+        let owners = progress::take(tx, events).await?;
+        self.moved().extend(owners);
         Ok(())
     }
 }
 
-/// Takes the users' and the catalogue's events into the request service's tables.
+/// Takes the users', the catalogue's and the approvals' events into the request service's tables.
 pub struct RequestConsumer {
-    db: Db,
+    service: RequestService,
     projections: Arc<Projections>,
 }
 
@@ -39,12 +67,12 @@ impl std::fmt::Debug for RequestConsumer {
 }
 
 impl RequestConsumer {
-    /// A consumer that writes into the request service's database.
+    /// A consumer that writes through this service.
     #[must_use]
-    pub fn new(db: Db) -> Self {
+    pub fn new(service: RequestService) -> Self {
         Self {
-            db,
-            projections: Arc::new(Projections),
+            service,
+            projections: Arc::default(),
         }
     }
 }
@@ -56,10 +84,15 @@ impl Consumer for RequestConsumer {
     }
 
     fn topics(&self) -> &[Topic] {
-        &[Topic::User, Topic::Catalog]
+        &[Topic::User, Topic::Catalog, Topic::Approval]
     }
 
     async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
-        inbox::consume(&self.db, &self.projections, events).await
+        inbox::consume(self.service.db(), &self.projections, events).await?;
+        let owners = std::mem::take(&mut *self.projections.moved());
+        owners
+            .into_iter()
+            .for_each(|owner| self.service.committed(owner));
+        Ok(())
     }
 }

@@ -26,6 +26,14 @@ pub struct RequestRecord {
 }
 
 impl RequestRecord {
+    /// The record in the first of these rows.
+    pub(super) fn single(rows: Rows) -> Self {
+        Self {
+            rows: Arc::new(rows),
+            index: 0,
+        }
+    }
+
     pub(super) fn row(&self) -> Result<RequestRow<'_>, DbError> {
         self.rows
             .get(self.index)?
@@ -180,6 +188,6 @@ impl RequestService {
     }
 }
 
-fn reads_all(who: &Identity) -> bool {
+pub(super) fn reads_all(who: &Identity) -> bool {
     who.has(Role::Admin) || who.has(Role::Auditor)
 }

@@ -83,9 +83,6 @@ pub struct RequestService {
     pub(super) node: NodeId,
 }
 
-/// How often a node looks for changes that another node made, for the streams open here.
-const WATCH: Duration = Duration::from_secs(2);
-
 impl RequestService {
     /// The service on its database. `wake` rings its outbox's relay.
     #[must_use]
@@ -119,35 +116,16 @@ impl RequestService {
         if self.db.is_sqlite() {
             return;
         }
-        let mut known = std::collections::HashMap::new();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(WATCH) => {}
-            }
-            let listening = self.pokes.listening();
-            if listening.is_empty() {
-                known.clear();
-                continue;
-            }
-            match super::store::heads(&self.db, listening).await {
-                Ok(heads) => {
-                    for (user, at_us) in &heads {
-                        if known.get(user).is_some_and(|before| before != at_us) {
-                            self.pokes.poke(*user);
-                        }
-                    }
-                    known = heads;
-                }
-                Err(error) => tracing::debug!(%error, "heads could not be watched"),
-            }
-        }
+        let db = &self.db;
+        let heads = |users| async move { super::store::heads(db, users).await };
+        self.pokes.watch(heads, stop).await;
     }
 
     pub(super) fn context(&self, user: Uuid, now_us: i64) -> Context {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Context {
             user,
+            actor: user,
             now_us,
             node: self.node,
             clock_ahead_max_ms: millis(self.settings.clock_ahead_max),

@@ -25,16 +25,23 @@ pub struct Story {
 pub struct StoryItem {
     /// When.
     pub(super) at: Time,
-    /// Who did it.
-    pub actor_id: Uuid,
+    /// Who did it; none: time did.
+    pub actor_id: Option<Uuid>,
     /// `created`, `edited`, `superseded`, `refused`, `submitted`, ….
     pub event: String,
+    /// Of an approval: which level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<u8>,
+    /// Of a vote: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// What it was about.
     pub detail: serde_json::Value,
 }
 
 impl RequestService {
-    /// A request's story, to whom may read the request.
+    /// A request's story, to whom may read the request. Votes that did not count are for auditors and
+    /// admins (and, as dissent, for the levels above): the requester learns what was decided.
     ///
     /// # Errors
     /// [`RequestError::NotFound`], for another's request too; the database's.
@@ -43,6 +50,12 @@ impl RequestService {
         let mut items = written(&record)?;
         for row in store::story(&self.db, id).await? {
             items.push(line(row)?);
+        }
+        if !super::reads::reads_all(who) {
+            items.retain(|item| {
+                let counts = item.event != "refused" && item.event != "superseded";
+                counts || item.level.is_none()
+            });
         }
         items.sort_by_key(|item| (item.at.0, rank(&item.event)));
         Ok(Story { items })
@@ -61,14 +74,20 @@ fn rank(event: &str) -> u8 {
 fn line(row: StoryRow) -> Result<StoryItem, RequestError> {
     let mut detail: serde_json::Value = serde_json::from_str(&row.detail)
         .map_err(|error| crate::db::DbError::Decode(format!("history {}: {error}", row.op_id)))?;
-    detail["opId"] = json!(row.op_id);
+    if detail.get("opId").is_none() && row.actor_id != Uuid::nil() {
+        detail["opId"] = json!(row.op_id);
+    }
+    let level = detail["level"].as_u64();
+    let comment = detail["comment"].as_str().map(str::to_owned);
     if !row.code.is_empty() {
         detail["code"] = json!(row.code);
     }
     Ok(StoryItem {
         at: Time(row.at_us),
-        actor_id: row.actor_id,
+        actor_id: (row.actor_id != Uuid::nil()).then_some(row.actor_id),
         event: row.event,
+        level: level.and_then(|level| u8::try_from(level).ok()),
+        comment,
         detail,
     })
 }
@@ -94,14 +113,18 @@ fn written(record: &RequestRecord) -> Result<Vec<StoryItem>, RequestError> {
     }
     let mut items = vec![StoryItem {
         at: Time(row.created_us),
-        actor_id: row.owner_id,
+        actor_id: Some(row.owner_id),
         event: "created".to_owned(),
+        level: None,
+        comment: None,
         detail: json!({ "fields": first }),
     }];
     items.extend(edits.into_iter().map(|(stamp, fields)| StoryItem {
         at: Time(device_us(stamp).min(row.at_us)),
-        actor_id: row.owner_id,
+        actor_id: Some(row.owner_id),
         event: "edited".to_owned(),
+        level: None,
+        comment: None,
         detail: json!({ "hlc": stamp, "fields": fields }),
     }));
     Ok(items)

@@ -27,6 +27,8 @@ use Audience::{Public, Roles, SignedIn};
 
 const ADMIN: Audience = Roles(&[Role::Admin]);
 const SALES: Audience = Roles(&[Role::Sales]);
+const APPROVER: Audience = Roles(&[Role::Approver]);
+const WITHDRAWERS: Audience = Roles(&[Role::Sales, Role::Admin]);
 const REQUEST_READERS: Audience = Roles(&[Role::Sales, Role::Admin, Role::Auditor]);
 
 /// Every route of the interface. A route that is not here answers 403 to everybody.
@@ -57,6 +59,15 @@ pub const TABLE: &[(Method, &str, Audience)] = &[
     (Method::POST, "/api/v1/requests/sync", SALES),
     (Method::GET, "/api/v1/requests/updates", SALES),
     (Method::GET, "/api/v1/requests/updates/stream", SALES),
+    (Method::POST, "/api/v1/requests/{id}/withdraw", WITHDRAWERS),
+    (Method::GET, "/api/v1/approvals/incoming", APPROVER),
+    (Method::GET, "/api/v1/approvals/history", APPROVER),
+    (Method::POST, "/api/v1/approvals/sync", APPROVER),
+    (Method::GET, "/api/v1/approvals/updates", APPROVER),
+    (Method::GET, "/api/v1/approvals/updates/stream", APPROVER),
+    (Method::POST, "/api/v1/approvals/{id}/approve", APPROVER),
+    (Method::POST, "/api/v1/approvals/{id}/reject", APPROVER),
+    (Method::POST, "/api/v1/approvals/{id}/rollback", APPROVER),
 ];
 
 static BY_PATH: LazyLock<HashMap<&'static str, Vec<(Method, Audience)>>> = LazyLock::new(|| {

@@ -2,6 +2,7 @@
 //! convert.
 
 pub mod access;
+pub mod approval;
 pub mod auth;
 pub mod catalog;
 pub mod request;
@@ -19,4 +20,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(user::routes())
         .merge(catalog::routes())
         .merge(request::routes())
+        .merge(approval::routes())
 }

@@ -17,9 +17,7 @@ use domain_services::request::{ListFilter, NewRequest, Status};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Duration;
 use sync_core::wire::{Envelope, Limits, Since};
-use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -39,6 +37,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(stream))
         .routes(routes!(find))
         .routes(routes!(history))
+        .routes(routes!(withdraw))
 }
 
 /// Push a batch, and pull what changed
@@ -101,18 +100,9 @@ async fn updates(
     responses((status = 200, description = "Events", body = String, content_type = "text/event-stream")),
 )]
 async fn stream(who: Who, State(app): State<App>) -> Response {
-    let left_us = who.expires_us.saturating_sub(app.ids.now_us());
-    let left = Duration::from_micros(u64::try_from(left_us).unwrap_or(0));
-    let life = Life {
-        until: Instant::now() + left.min(STREAM_MAX),
-        stopping: app.stopping.clone(),
-        keepalive: app.stream_keepalive,
-    };
-    pokes(app.services.requests.subscribe(who.user_id), life)
+    let changes = app.services.requests.subscribe(who.user_id);
+    pokes(changes, Life::of(&app, &who))
 }
-
-/// Longest life of a stream, should a token ever live longer.
-const STREAM_MAX: Duration = Duration::from_hours(24);
 
 /// Requests, newest first: one's own, or for admins and auditors everybody's
 #[utoipa::path(
@@ -209,6 +199,27 @@ async fn find(
     PathId(id): PathId,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(accepted.ok(app.services.requests.find(&who, id).await?))
+}
+
+/// Take a submitted request back
+///
+/// Its owner may until a level has sealed; owner or admin may until it is final, when too few people are left to
+/// decide. One that is withdrawn already stays as it is.
+#[utoipa::path(
+    post, path = "/api/v1/requests/{id}/withdraw", tag = "requests", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "Which")),
+    responses((status = 200, description = "The request after it", body = schema::RequestRecord)),
+)]
+async fn withdraw(
+    who: Who,
+    State(app): State<App>,
+    Extension(context): Extension<Arc<Context>>,
+    accepted: Accepted,
+    PathId(id): PathId,
+) -> Result<impl IntoResponse, Problem> {
+    let parent = context.trace.parent();
+    let requests = &app.services.requests;
+    Ok(accepted.ok(requests.withdraw(&who, id, Some(&parent)).await?))
 }
 
 /// What has happened to a request, oldest first, with the values that lost or were refused

@@ -1,7 +1,9 @@
 //! Server-sent events that say "pull now", and nothing else.
 
+use crate::app::App;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use domain_services::identity::Identity;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue};
 use std::convert::Infallible;
@@ -22,6 +24,23 @@ pub struct Life {
     pub stopping: CancellationToken,
     /// Time between comments.
     pub keepalive: Duration,
+}
+
+/// Longest life of a stream, should a token ever live longer.
+const STREAM_MAX: Duration = Duration::from_hours(24);
+
+impl Life {
+    /// The life of a stream of this caller: as long as the token lives.
+    #[must_use]
+    pub fn of(app: &App, who: &Identity) -> Self {
+        let left_us = who.expires_us.saturating_sub(app.ids.now_us());
+        let left = Duration::from_micros(u64::try_from(left_us).unwrap_or(0));
+        Self {
+            until: Instant::now() + left.min(STREAM_MAX),
+            stopping: app.stopping.clone(),
+            keepalive: app.stream_keepalive,
+        }
+    }
 }
 
 /// One poke at once and one after every change. Changes that come faster than the listener reads are one

@@ -2,6 +2,7 @@
 //! a place here.
 
 use super::{Code, InputError, Problem};
+use domain_services::approval::ApprovalError;
 use domain_services::catalog::CatalogError;
 use domain_services::db::DbError;
 use domain_services::identity::Forbidden;
@@ -77,6 +78,19 @@ impl From<EnvelopeError> for Problem {
                 Self::new(Code::MalformedBody, said)
             }
             EnvelopeError::TooManyChanges { .. } => Self::new(Code::BatchTooLarge, said),
+        }
+    }
+}
+
+impl From<ApprovalError> for Problem {
+    fn from(error: ApprovalError) -> Self {
+        let said = error.to_string();
+        match error {
+            ApprovalError::WrongUser => Self::new(Code::WrongUser, said),
+            ApprovalError::ResyncRequired => Self::new(Code::ResyncRequired, said),
+            ApprovalError::NotFound => Self::new(Code::NotFound, said),
+            ApprovalError::Rule { code, detail } => Self::rule(code.as_str(), detail),
+            ApprovalError::Db(error) => error.into(),
         }
     }
 }

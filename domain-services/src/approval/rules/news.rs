@@ -97,8 +97,11 @@ impl Teller<'_> {
             events::CHAIN_RESTORED
         };
         let request_id = self.after.request_id;
-        let at = Time(self.at_us);
-        let data = Data::Chain(ChainChanged { request_id, at });
+        let data = Data::Chain(ChainChanged {
+            request_id,
+            owner_id: self.after.owner_id,
+            at: Time(self.at_us),
+        });
         Some(self.tell(kind, request_id, data))
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sync_core::canonical::event_id;
 
 const HEADS: &str = "
-update feed_head set at_us = u.at_us, clock = max(clock, u.clock)
+update feed_head set at_us = u.at_us, clock = max(feed_head.clock, u.clock)
 from (select unhex(value->>0) as user_id, value->>1 as at_us, value->>2 as clock from jsonb_each($1)) as u
 where feed_head.user_id = u.user_id";
 

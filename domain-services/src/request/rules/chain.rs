@@ -1,6 +1,6 @@
 //! What the request service knows of the catalogue, and whether it makes a chain of approvers.
 
-use serde::{Deserialize, Serialize};
+pub(in crate::request) use crate::events::ChainLevel as Level;
 use std::collections::{HashMap, HashSet};
 use sync_core::seats::{self, Seats};
 use uuid::Uuid;
@@ -17,19 +17,6 @@ pub(in crate::request) struct Category {
 pub(in crate::request) struct Reason {
     pub(in crate::request) category_id: Option<Uuid>,
     pub(in crate::request) active: bool,
-}
-
-/// Who decides a level.
-#[allow(
-    clippy::struct_field_names,
-    reason = "the events name the member `level`"
-)]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::request) struct Level {
-    pub(in crate::request) level: u8,
-    pub(in crate::request) approver_ids: Vec<Uuid>,
-    pub(in crate::request) quorum: u8,
 }
 
 /// The part of the projections that a batch asks for.

@@ -7,6 +7,7 @@
 use super::super::model::{Head, Logged, Stored};
 use super::chain::Catalog;
 use super::decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
+use crate::events::{self, RequestDrafted};
 use serde_json::json;
 use std::collections::HashMap;
 use sync_core::hlc::{Clock, NodeId, Stamp, is_ahead};
@@ -19,7 +20,10 @@ use uuid::Uuid;
 /// What a batch is judged by besides the stored state.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::request) struct Context {
+    /// Whose requests they are.
     pub(in crate::request) user: Uuid,
+    /// Who acts: the owner, or an admin.
+    pub(in crate::request) actor: Uuid,
     /// The database's clock, read with the head.
     pub(in crate::request) now_us: i64,
     /// This server's node in hybrid logical stamps.
@@ -181,9 +185,12 @@ impl Batch {
         if !self.drafted.is_empty() {
             self.events.push(NewEvent {
                 key: self.context.user,
-                kind: "request.drafted",
+                kind: events::REQUEST_DRAFTED,
                 version: last_us,
-                data: json!({ "ownerId": self.context.user, "ids": self.drafted }),
+                data: json!(RequestDrafted {
+                    owner_id: self.context.user,
+                    ids: self.drafted,
+                }),
             });
         }
         let mut clock = Clock::resume(self.context.node, self.head.map_or(0, |head| head.clock));
@@ -213,6 +220,7 @@ impl Batch {
                 clock: clock.last(),
             },
             hlc,
+            actor: self.context.actor,
             now_us: self.context.now_us,
         }
     }

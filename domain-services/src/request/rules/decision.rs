@@ -110,6 +110,8 @@ pub(in crate::request) struct Decision {
     pub(in crate::request) head_after: Head,
     /// The server's stamp, above everything it has seen of this user.
     pub(in crate::request) hlc: Stamp,
+    /// Who acted.
+    pub(in crate::request) actor: Uuid,
     pub(in crate::request) now_us: i64,
 }
 

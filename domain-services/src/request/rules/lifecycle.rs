@@ -1,29 +1,57 @@
 //! Commands that end a request's life without approval: withdraw and delete.
 
-use super::super::model::Status;
+use super::super::model::{Status, Stored};
 use super::decide::{Batch, Refusal, Ruling, not_found};
 use super::decision::NewEvent;
+use crate::events::{self, RequestDeleted, RequestWithdrawn};
 use serde_json::json;
 use sync_core::verdict::{Code, Verdict};
 use sync_core::wire::RequestItem;
 
+/// Whether a submitted request can be taken back: by its owner until a level has sealed, and, when too
+/// few people are left to decide, by owner or admin until it is final. What the approval service has
+/// sealed and not told yet does not count: the two facts cross, and the withdrawal stands.
+fn may_withdraw(stored: &Stored, by_owner: bool) -> Result<(), &'static str> {
+    match stored.status {
+        Status::Draft => return Err("a draft was never submitted; delete it instead"),
+        Status::Withdrawn => return Err("the request was withdrawn before"),
+        Status::PendingL1
+        | Status::PendingL2
+        | Status::PendingL3
+        | Status::Approved
+        | Status::Rejected => {}
+    }
+    if stored.final_us.is_some() {
+        return Err("the request is final");
+    }
+    if stored.is_stalled || (by_owner && !stored.is_sealed) {
+        return Ok(());
+    }
+    Err(if by_owner {
+        "a level is sealed, and the people who are left can still decide"
+    } else {
+        "the people who are left can still decide"
+    })
+}
+
 impl Batch {
     pub(super) fn withdraw(&mut self, item: &RequestItem) -> Ruling {
+        let (user, actor) = (self.context.user, self.context.actor);
         let stored = self.existing(item.id)?;
-        if stored.status != Status::PendingL1 {
-            return Err(Refusal::code(
-                Code::NotWithdrawable,
-                "only a submitted request that no level has sealed can be withdrawn",
-            ));
-        }
+        may_withdraw(stored, actor == user)
+            .map_err(|detail| Refusal::code(Code::NotWithdrawable, detail))?;
         stored.status = Status::Withdrawn;
         let at_us = self.touch(item.id);
         self.tell(item, "withdrawn", json!({}));
         self.event(NewEvent {
             key: item.id,
-            kind: "request.withdrawn",
+            kind: events::REQUEST_WITHDRAWN,
             version: at_us,
-            data: json!({ "id": item.id, "ownerId": self.context.user }),
+            data: json!(RequestWithdrawn {
+                id: item.id,
+                owner_id: user,
+                actor_id: Some(actor),
+            }),
         });
         Ok(Verdict::Applied)
     }
@@ -44,9 +72,12 @@ impl Batch {
         self.tell(item, "deleted", json!({}));
         self.event(NewEvent {
             key: item.id,
-            kind: "request.deleted",
+            kind: events::REQUEST_DELETED,
             version: at_us,
-            data: json!({ "id": item.id, "ownerId": self.context.user }),
+            data: json!(RequestDeleted {
+                id: item.id,
+                owner_id: self.context.user,
+            }),
         });
         Ok(Verdict::Applied)
     }

@@ -4,6 +4,7 @@ mod chain;
 mod decide;
 mod decision;
 mod lifecycle;
+mod progress;
 mod submit;
 #[cfg(test)]
 mod tests;
@@ -12,4 +13,5 @@ mod upsert;
 pub(super) use chain::{Catalog, Category, Level, Reason};
 pub(super) use decide::{Batch, Carry, Context, Snapshot};
 pub(super) use decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
+pub(super) use progress::{LevelNews, Progress};
 pub(super) use submit::{create, digest_of_content};

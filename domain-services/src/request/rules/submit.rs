@@ -4,6 +4,8 @@ use super::super::model::{Status, Stored};
 use super::chain::{Catalog, Level};
 use super::decide::{Batch, Context, Refusal, Ruling};
 use super::decision::NewEvent;
+use crate::events::{self, RequestSubmitted};
+use crate::time::Time;
 use serde_json::json;
 use sync_core::canonical::{Revision, content_bytes};
 use sync_core::field::Field;
@@ -137,15 +139,15 @@ fn seal(stored: &mut Stored, chain: &[Level], at_us: i64) -> NewEvent {
     stored.chain = Some(json!(chain).to_string());
     NewEvent {
         key: stored.id,
-        kind: "request.submitted",
+        kind: events::REQUEST_SUBMITTED,
         version: at_us,
-        data: json!({
-            "id": stored.id,
-            "ownerId": stored.owner_id,
-            "revision": sealed,
-            "submittedAt": sync_core::time::format_rfc3339(at_us),
-            "content": serde_json::from_slice::<serde_json::Value>(&content_bytes(&stored.record)).unwrap_or_default(),
-            "levels": chain,
+        data: json!(RequestSubmitted {
+            id: stored.id,
+            owner_id: stored.owner_id,
+            revision: sealed,
+            submitted_at: Time(at_us),
+            content: serde_json::from_slice(&content_bytes(&stored.record)).unwrap_or_default(),
+            levels: chain.to_vec(),
         }),
     }
 }

@@ -3,6 +3,7 @@
 mod history;
 mod lists;
 mod pages;
+mod progress;
 mod projections;
 mod read;
 mod rows;
@@ -13,7 +14,8 @@ mod write_pg;
 pub(super) use history::{StoryRow, story};
 pub(super) use lists::{Filter, find, list};
 pub(super) use pages::{heads, page};
+pub(super) use progress::{Advanced, StoryLine, advance, lock_heads, progress};
 pub(super) use projections::{assignment, category, person, reason};
 pub(super) use read::{Named, lock_head, read};
 pub(super) use rows::RequestRow;
-pub(super) use write::{Written, write};
+pub(super) use write::{Written, id_of, write};

@@ -20,7 +20,7 @@ macro_rules! columns {
 /// What only the rules ask for, after [`columns`].
 macro_rules! ruling_columns {
     () => {
-        "r.chain, r.last_op, r.last_digest"
+        "r.chain, r.last_op, r.last_digest, r.sealed_level, r.stalled"
     };
 }
 pub(super) use {columns, ruling_columns};
@@ -173,6 +173,8 @@ pub(super) struct RulingRow<'r> {
     chain: Option<&'r str>,
     last_op: Option<Uuid>,
     last_digest: Option<i64>,
+    sealed_level: i64,
+    stalled: bool,
 }
 
 impl<'r> RulingRow<'r> {
@@ -184,12 +186,15 @@ impl<'r> RulingRow<'r> {
         i64: Decode<'r, R::Database> + Type<R::Database>,
         &'r str: Decode<'r, R::Database> + Type<R::Database>,
         &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+        bool: Decode<'r, R::Database> + Type<R::Database>,
     {
         Ok(Self {
             row: RequestRow::from_columns(row, from)?,
             chain: row.try_get_unchecked(from + COLUMNS)?,
             last_op: row.try_get_unchecked(from + COLUMNS + 1)?,
             last_digest: row.try_get_unchecked(from + COLUMNS + 2)?,
+            sealed_level: row.try_get_unchecked(from + COLUMNS + 3)?,
+            stalled: row.try_get_unchecked(from + COLUMNS + 4)?,
         })
     }
 
@@ -229,6 +234,8 @@ impl<'r> RulingRow<'r> {
                 .last_op
                 .zip(self.last_digest)
                 .map(|(op, digest)| (op, digest.cast_unsigned())),
+            is_sealed: self.sealed_level > 0,
+            is_stalled: self.stalled,
         })
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn history_at(decision: &Decision, row: &HistoryRow) -> i64 {
 }
 
 /// An event's id, the same whenever the same change is told.
-pub(super) fn id_of(event: &NewEvent) -> Uuid {
+pub(in crate::request) fn id_of(event: &NewEvent) -> Uuid {
     event_id(event.key, event.version.cast_unsigned(), event.kind)
 }
 

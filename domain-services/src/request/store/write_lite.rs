@@ -51,6 +51,7 @@ from (select value as v from jsonb_each($3))";
 #[derive(Debug, Clone)]
 pub(super) struct Encoded {
     user: Uuid,
+    actor: Uuid,
     at_us: i64,
     clock: i64,
     expected: Option<i64>,
@@ -105,6 +106,7 @@ impl Encoded {
         });
         Ok(Self {
             user,
+            actor: decision.actor,
             at_us: decision.head_after.at_us,
             clock: decision.head_after.clock.cast_signed(),
             expected: expected(decision),
@@ -137,7 +139,7 @@ impl Encoded {
             query.bind(Arc::clone(rows)).execute(&mut *tx).await?;
         }
         if let Some(rows) = &self.history {
-            let query = sql(HISTORY).bind(self.user).bind(Arc::clone(rows));
+            let query = sql(HISTORY).bind(self.actor).bind(Arc::clone(rows));
             query.execute(&mut *tx).await?;
         }
         if let Some(rows) = &self.events {

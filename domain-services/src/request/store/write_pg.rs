@@ -38,7 +38,7 @@ with h as (
     where exists (select 1 from h)
 ), y as (
     insert into history (request_id, op_id, event, code, at_us, position, detail, actor_id)
-    select *, $1 from unnest($34::uuid[], $35::uuid[], $36::text[], $37::text[], $38::bigint[], $39::integer[], $40::text[])
+    select *, $47 from unnest($34::uuid[], $35::uuid[], $36::text[], $37::text[], $38::bigint[], $39::integer[], $40::text[])
     where exists (select 1 from h)
     on conflict do nothing
 ), o as (
@@ -71,7 +71,7 @@ fn encode(
     traceparent: Option<&str>,
 ) -> Result<PgArguments, sqlx::error::BoxDynError> {
     let mut arguments = PgArguments::default();
-    arguments.reserve(46, 512 * decision.changed.len());
+    arguments.reserve(47, 512 * decision.changed.len());
     arguments.add(user)?;
     arguments.add(decision.head_after.at_us)?;
     arguments.add(decision.head_after.clock.cast_signed())?;
@@ -82,6 +82,7 @@ fn encode(
     history(&mut arguments, decision)?;
     arguments.add(traceparent)?;
     events(&mut arguments, decision)?;
+    arguments.add(decision.actor)?;
     Ok(arguments)
 }
 

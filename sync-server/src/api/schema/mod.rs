@@ -4,10 +4,12 @@
 //! real answers into them, and they refuse members they do not know, so that the document cannot say one
 //! thing and the server another.
 
+mod approval;
 mod catalog;
 mod request;
 mod user;
 
+pub use approval::*;
 pub use catalog::*;
 pub use request::*;
 pub use user::*;
