@@ -1,6 +1,7 @@
 //! What the approval service tells. The key of all of it is the request, the record the approval.
 
 use crate::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sync_core::canonical::Revision;
 use sync_core::hlc::Stamp;
@@ -9,7 +10,7 @@ use sync_core::votes::Vote;
 use uuid::Uuid;
 
 /// What a level, or the whole chain, decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Yes.
@@ -19,7 +20,7 @@ pub enum Outcome {
 }
 
 /// A level and what happened to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelChanged {
     /// The approval: one level of one revision.
@@ -29,15 +30,17 @@ pub struct LevelChanged {
     /// Whose request it is.
     pub owner_id: Uuid,
     /// The digest of what is decided about.
+    #[schemars(with = "super::schemas::Digest")]
     pub revision: Revision,
     /// 1 to 3.
     pub level: u8,
     /// When it was accepted.
+    #[schemars(with = "super::schemas::Instant")]
     pub at: Time,
 }
 
 /// What an approver said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ApprovalCast {
     /// About which level.
@@ -46,20 +49,23 @@ pub struct ApprovalCast {
     /// Who.
     pub approver_id: Uuid,
     /// The vote; none: it was taken back.
+    #[schemars(with = "Option<super::schemas::VoteWord>")]
     pub vote: Option<Vote>,
     /// Why.
     pub comment: Option<String>,
     /// When, by the approver's phone.
+    #[schemars(with = "super::schemas::Hlc")]
     pub hlc: Stamp,
     /// The operation.
     pub op_id: Uuid,
     /// Why it does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub code: Option<Code>,
 }
 
 /// A level that can be voted on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelOpened {
     /// Which.
@@ -72,7 +78,7 @@ pub struct LevelOpened {
 }
 
 /// A level that cannot be voted on any more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelClosed {
     /// Which.
@@ -83,7 +89,7 @@ pub struct LevelClosed {
 }
 
 /// A level whose outcome stands for ever.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LevelSealed {
     /// Which.
@@ -96,7 +102,7 @@ pub struct LevelSealed {
 }
 
 /// A chain and whether it can still decide.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChainChanged {
     /// The request.
@@ -104,5 +110,6 @@ pub struct ChainChanged {
     /// Whose request it is.
     pub owner_id: Uuid,
     /// When.
+    #[schemars(with = "super::schemas::Instant")]
     pub at: Time,
 }

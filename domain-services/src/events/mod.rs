@@ -1,8 +1,13 @@
 //! What services tell each other. The records travel whole, with their version; a projection
 //! ignores versions older than the one it has.
+//!
+//! Consumers ignore kinds and members they do not know, so both may be added. A change that old readers
+//! would misread makes a new topic ([`Topic`](crate::bus::Topic)). The shapes are generated into
+//! `mobile-contract/events` as JSON Schema ([`schemas`]).
 
 mod approval;
 mod request;
+pub mod schemas;
 
 pub use approval::{
     ApprovalCast, ChainChanged, LevelChanged, LevelClosed, LevelOpened, LevelSealed, Outcome,
@@ -13,6 +18,7 @@ pub use request::{
 };
 
 use crate::identity::Roles;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -67,7 +73,7 @@ pub const CHAIN_STALLED: &str = "approval.chain_stalled";
 pub const CHAIN_RESTORED: &str = "approval.chain_restored";
 
 /// A person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// Its id.
@@ -78,6 +84,7 @@ pub struct User {
     pub name: String,
     /// What the person may do.
     #[sqlx(json)]
+    #[schemars(with = "Vec<String>")]
     pub roles: Roles,
     /// The department the person works in.
     pub department_id: Option<Uuid>,
@@ -92,7 +99,7 @@ pub struct User {
 }
 
 /// A department.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
 pub struct Department {
     /// Its id.
@@ -104,7 +111,7 @@ pub struct Department {
 }
 
 /// What a budget is for, and how many levels must approve it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
 pub struct Category {
     /// Its id.
@@ -120,7 +127,7 @@ pub struct Category {
 }
 
 /// Why a budget is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
 pub struct Reason {
     /// Its id.
@@ -136,7 +143,7 @@ pub struct Reason {
 }
 
 /// Who approves a level of a category.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
 pub struct Assignment {
     /// Its id.

@@ -2,13 +2,14 @@
 
 use super::Outcome;
 use crate::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sync_core::canonical::Revision;
 use uuid::Uuid;
 
 /// Drafts that one batch made or changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestDrafted {
     /// Whose they are.
@@ -18,7 +19,7 @@ pub struct RequestDrafted {
 }
 
 /// A request that was sealed, and who is to decide about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestSubmitted {
     /// The request.
@@ -26,8 +27,10 @@ pub struct RequestSubmitted {
     /// Whose it is.
     pub owner_id: Uuid,
     /// The digest of its content.
+    #[schemars(with = "super::schemas::Digest")]
     pub revision: Revision,
     /// When.
+    #[schemars(with = "super::schemas::Instant")]
     pub submitted_at: Time,
     /// The sealed fields.
     pub content: Value,
@@ -36,7 +39,7 @@ pub struct RequestSubmitted {
 }
 
 /// Who decides about a level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChainLevel {
     /// 1 to 3.
@@ -48,7 +51,7 @@ pub struct ChainLevel {
 }
 
 /// A request that was taken back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestWithdrawn {
     /// The request.
@@ -61,7 +64,7 @@ pub struct RequestWithdrawn {
 }
 
 /// A draft that was deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestDeleted {
     /// The request.
@@ -71,7 +74,7 @@ pub struct RequestDeleted {
 }
 
 /// A request whose fate is final.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestFinalized {
     /// The request.
@@ -79,9 +82,11 @@ pub struct RequestFinalized {
     /// Whose it is.
     pub owner_id: Uuid,
     /// The digest of what was decided about.
+    #[schemars(with = "super::schemas::Digest")]
     pub revision: Revision,
     /// What was decided.
     pub outcome: Outcome,
     /// When.
+    #[schemars(with = "super::schemas::Instant")]
     pub final_at: Time,
 }

@@ -4,6 +4,7 @@
 
 mod catalog;
 mod demo;
+mod event_schemas;
 mod events;
 mod inbox;
 mod login;
