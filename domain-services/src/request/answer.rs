@@ -24,6 +24,19 @@ pub struct Page {
     pub(super) left_out: HashSet<Uuid>,
 }
 
+impl Page {
+    /// A page without news.
+    pub(super) fn empty(server_us: i64, last_sync_us: i64) -> Self {
+        Self {
+            server_us,
+            last_sync_us,
+            has_more: false,
+            rows: Rows::default(),
+            left_out: HashSet::new(),
+        }
+    }
+}
+
 impl Serialize for Page {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut page = serializer.serialize_struct("Page", 4)?;

@@ -7,10 +7,10 @@
 
 mod answer;
 mod create;
-mod heads;
 mod model;
 mod pokes;
 mod projection;
+mod pulls;
 mod push;
 mod reads;
 mod rules;

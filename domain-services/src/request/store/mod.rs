@@ -12,7 +12,7 @@ mod write_pg;
 
 pub(super) use history::{StoryRow, story};
 pub(super) use lists::{Filter, find, list};
-pub(super) use pages::{heads, page};
+pub(super) use pages::{FIRST_ENTRIES_MAX, Position, first_entries, heads, page};
 pub(super) use projections::{assignment, category, person, reason};
 pub(super) use read::{Named, lock_head, read};
 pub(super) use rows::RequestRow;
