@@ -62,6 +62,33 @@ impl Rows {
         }
     }
 
+    /// These rows and then those of the same engine.
+    #[must_use]
+    pub fn followed_by(mut self, more: Self) -> Self {
+        match (&mut self, more) {
+            (Self::Pg(rows), Self::Pg(more)) => rows.extend(more),
+            (Self::Lite(rows), Self::Lite(more)) => rows.extend(more),
+            _ => {}
+        }
+        self
+    }
+
+    /// Cuts the rows, from the first on, into pieces of these lengths.
+    #[must_use]
+    pub fn split(self, lengths: &[usize]) -> Vec<Self> {
+        fn cut<T>(rows: Vec<T>, lengths: &[usize]) -> Vec<Vec<T>> {
+            let mut rows = rows.into_iter();
+            lengths
+                .iter()
+                .map(|length| rows.by_ref().take(*length).collect())
+                .collect()
+        }
+        match self {
+            Self::Pg(rows) => cut(rows, lengths).into_iter().map(Self::Pg).collect(),
+            Self::Lite(rows) => cut(rows, lengths).into_iter().map(Self::Lite).collect(),
+        }
+    }
+
     /// The row at `index`, decoded; `None` behind the last.
     ///
     /// # Errors

@@ -3,8 +3,9 @@
 use super::model::Stored;
 use super::rules::{ItemOutcome, OpRef};
 use super::store::RequestRow;
-use super::view::{Time, View};
+use super::view::View;
 use crate::db::Rows;
+use crate::time::Time;
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 use std::collections::{HashMap, HashSet};
@@ -22,6 +23,19 @@ pub struct Page {
     pub(super) rows: Rows,
     /// Records whose sender has just seen them in the answer to its own push.
     pub(super) left_out: HashSet<Uuid>,
+}
+
+impl Page {
+    /// A page without news.
+    pub(super) fn empty(server_us: i64, last_sync_us: i64) -> Self {
+        Self {
+            server_us,
+            last_sync_us,
+            has_more: false,
+            rows: Rows::default(),
+            left_out: HashSet::new(),
+        }
+    }
 }
 
 impl Serialize for Page {

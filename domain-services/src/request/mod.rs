@@ -8,10 +8,10 @@
 
 mod answer;
 mod create;
-mod heads;
 mod model;
 mod progress;
 mod projection;
+mod pulls;
 mod push;
 mod reads;
 mod rules;

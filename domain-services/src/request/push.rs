@@ -250,13 +250,8 @@ impl RequestService {
         };
         let before_us = decision.head_before.map_or(0, |head| head.at_us);
         if after_us >= before_us {
-            return Ok(Some(Page {
-                server_us: decision.now_us,
-                last_sync_us: decision.head_after.at_us.max(after_us),
-                has_more: false,
-                rows: crate::db::Rows::default(),
-                left_out: HashSet::new(),
-            }));
+            let last_us = decision.head_after.at_us.max(after_us);
+            return Ok(Some(Page::empty(decision.now_us, last_us)));
         }
         let mut page = self
             .read_page(

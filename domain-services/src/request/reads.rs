@@ -4,13 +4,12 @@ use super::answer::Page;
 use super::model::{Head, Status};
 use super::push::check_position;
 use super::service::{RequestError, RequestService};
-use super::store::{self, Filter, RequestRow};
+use super::store::{self, FIRST_ENTRIES_MAX, Filter, RequestRow};
 use super::view::View;
 use crate::db::{DbError, Rows};
 use crate::identity::{Identity, Role};
 use crate::paging::{Cursor, PageQuery};
 use serde::{Serialize, Serializer};
-use std::collections::HashSet;
 use std::sync::Arc;
 use sync_core::wire::Since;
 use uuid::Uuid;
@@ -81,26 +80,23 @@ impl RequestService {
             Since::Absent | Since::Beginning => 0,
             Since::After(after_us) => after_us,
         };
-        let head = self
-            .heads
-            .of(who.user_id)
+        let found = self
+            .pulls
+            .look(who.user_id, after_us)
             .await
             .map_err(RequestError::Shared)?;
         check_position(
             matches!(since, Since::After(_)).then_some(after_us),
-            head.map(|at_us| Head { at_us, clock: 0 }),
+            found.head_us.map(|at_us| Head { at_us, clock: 0 }),
         )?;
-        if head.is_none_or(|head_us| head_us <= after_us) {
-            return Ok(Page {
-                server_us,
-                last_sync_us: after_us,
-                has_more: false,
-                rows: Rows::default(),
-                left_out: HashSet::new(),
-            });
+        if found.head_us.is_none_or(|head_us| head_us <= after_us) {
+            return Ok(Page::empty(server_us, after_us));
         }
-        self.read_page(who.user_id, after_us, limit, server_us)
-            .await
+        let rows = match found.entries {
+            Some(first) => self.complete(who.user_id, first, limit).await?,
+            None => store::page(&self.db, who.user_id, after_us, i64::from(limit) + 1).await?,
+        };
+        self.cut(rows, after_us, limit, server_us)
     }
 
     pub(super) async fn read_page(
@@ -110,7 +106,34 @@ impl RequestService {
         limit: u32,
         server_us: i64,
     ) -> Result<Page, RequestError> {
-        let mut rows = store::page(&self.db, user, after_us, i64::from(limit) + 1).await?;
+        let rows = store::page(&self.db, user, after_us, i64::from(limit) + 1).await?;
+        self.cut(rows, after_us, limit, server_us)
+    }
+
+    /// Adds to the first entries what `limit` asks beyond them. A record that is changed in between
+    /// comes twice, as it would on the next page, and the later wins.
+    async fn complete(&self, user: Uuid, first: Rows, limit: u32) -> Result<Rows, RequestError> {
+        let missing = (limit as usize + 1).saturating_sub(first.len());
+        let last = match first.len().checked_sub(1) {
+            Some(last) if first.len() == FIRST_ENTRIES_MAX && missing > 0 => last,
+            _ => return Ok(first),
+        };
+        let Some(last) = first.get::<RequestRow<'_>>(last)? else {
+            return Ok(first);
+        };
+        let missing = i64::try_from(missing).unwrap_or(i64::MAX);
+        let more = store::page(&self.db, user, last.at_us, missing).await?;
+        Ok(first.followed_by(more))
+    }
+
+    /// A page of these rows, as far as `limit` and the bytes of a page allow.
+    fn cut(
+        &self,
+        mut rows: Rows,
+        after_us: i64,
+        limit: u32,
+        server_us: i64,
+    ) -> Result<Page, RequestError> {
         let mut fitting = 0;
         let mut bytes = 0;
         let mut last_sync_us = after_us;
@@ -126,11 +149,9 @@ impl RequestService {
         let has_more = rows.len() > fitting;
         rows.truncate(fitting);
         Ok(Page {
-            server_us,
-            last_sync_us,
             has_more,
             rows,
-            left_out: HashSet::new(),
+            ..Page::empty(server_us, last_sync_us)
         })
     }
 

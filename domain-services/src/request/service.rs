@@ -1,6 +1,6 @@
 //! The request service's front: what it is made of and how it fails.
 
-use super::heads::Heads;
+use super::pulls::Pulls;
 use super::rules::Context;
 use crate::db::{Db, DbError};
 use crate::feed::Pokes;
@@ -79,7 +79,7 @@ pub struct RequestService {
     pub(super) settings: RequestSettings,
     pub(super) wake: Wake,
     pub(super) pokes: Pokes,
-    pub(super) heads: Heads,
+    pub(super) pulls: Pulls,
     pub(super) node: NodeId,
 }
 
@@ -89,7 +89,7 @@ impl RequestService {
     pub fn new(db: Db, settings: RequestSettings, wake: Wake) -> Self {
         let node = NodeId::new(u64::from_be_bytes(db.ids().bytes()));
         Self {
-            heads: Heads::start(db.clone()),
+            pulls: Pulls::start(db.clone()),
             pokes: Pokes::default(),
             node,
             settings,

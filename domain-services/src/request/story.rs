@@ -3,8 +3,8 @@
 use super::reads::RequestRecord;
 use super::service::{RequestError, RequestService};
 use super::store::{self, StoryRow};
-use super::view::Time;
 use crate::identity::Identity;
+use crate::time::Time;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;

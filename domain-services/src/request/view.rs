@@ -3,24 +3,13 @@
 use super::model::Stored;
 use super::store::RequestRow;
 use crate::db::DbError;
+use crate::time::Time;
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 use sync_core::field::Field;
 use sync_core::hlc::Stamp;
-use sync_core::time::write_rfc3339;
 use sync_core::value::{Money, Value};
 use uuid::Uuid;
-
-/// Microseconds that serialize as RFC 3339.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Time(pub(super) i64);
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0; 27];
-        serializer.serialize_str(write_rfc3339(self.0, &mut text))
-    }
-}
 
 /// An amount, as money goes over the wire.
 #[derive(Debug, Clone, Copy, Serialize)]

@@ -57,7 +57,7 @@ impl Server {
 
     fn push_as(&mut self, user: Uuid, items: &[Item]) -> Decision {
         let context = Context {
-            actor: ME,
+            actor: user,
             user,
             now_us: i64::try_from(NOW_MS).unwrap() * 1_000,
             node: NodeId::new(1),

@@ -13,7 +13,7 @@ mod write_pg;
 
 pub(super) use history::{StoryRow, story};
 pub(super) use lists::{Filter, find, list};
-pub(super) use pages::{heads, page};
+pub(super) use pages::{FIRST_ENTRIES_MAX, Position, first_entries, heads, page};
 pub(super) use progress::{Advanced, StoryLine, advance, lock_heads, progress};
 pub(super) use projections::{assignment, category, person, reason};
 pub(super) use read::{Named, lock_head, read};

@@ -26,7 +26,7 @@ macro_rules! ruling_columns {
 pub(super) use {columns, ruling_columns};
 
 /// How many columns [`columns`] names.
-const COLUMNS: usize = 20;
+pub(super) const COLUMNS: usize = 20;
 
 /// A request as a reader sees it.
 #[derive(Debug, Clone, Copy)]
