@@ -134,7 +134,7 @@ impl ApprovalService {
         };
         if logged.is_empty() && is_noop(&case, number, user, act) {
             let done = Done {
-                case: case.as_of(now_us),
+                case: case.seen_at(now_us),
                 level: number,
                 shown,
             };

@@ -105,7 +105,7 @@ impl<'a> Read<'a> {
     pub(super) fn of(row: &'a ApprovalRow, now_us: i64) -> Result<Self, crate::db::DbError> {
         Ok(Self {
             row,
-            case: row.case()?.as_of(now_us),
+            case: row.case()?.seen_at(now_us),
             content: row.content()?,
         })
     }

@@ -138,9 +138,10 @@ impl Cases {
         if changed.is_empty() && request_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let approvers = match seated.is_empty() {
-            true => HashMap::new(),
-            false => store::approvers(tx, seated.into_iter().collect()).await?,
+        let approvers = if seated.is_empty() {
+            HashMap::new()
+        } else {
+            store::approvers(tx, seated.into_iter().collect()).await?
         };
         let people = changed.keys().copied().collect();
         let mut cases: BTreeSet<Uuid> = store::cases_of_people(tx, people)

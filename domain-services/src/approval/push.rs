@@ -151,12 +151,12 @@ impl ApprovalService {
 
     /// The server's next stamp, above everything it has seen of this user.
     fn tick(&self, clock: i64, observed: Option<Stamp>, now_us: i64) -> Stamp {
-        let now_ms = u64::try_from(now_us / 1_000).unwrap_or(0);
+        let wall_ms = u64::try_from(now_us / 1_000).unwrap_or(0);
         let mut clock = Clock::resume(self.node, clock.cast_unsigned());
         if let Some(stamp) = observed {
-            clock.observe(stamp, now_ms);
+            clock.observe(stamp, wall_ms);
         }
-        clock.tick(now_ms)
+        clock.tick(wall_ms)
     }
 
     /// What changed since the phone's position. If it had seen all there was before this batch, that

@@ -56,7 +56,7 @@ impl Case {
 
     /// The case as it reads at `now_us`: what is overdue is sealed, whether or not a sweeper has been
     /// there.
-    pub(in crate::approval) fn as_of(mut self, now_us: i64) -> Self {
+    pub(in crate::approval) fn seen_at(mut self, now_us: i64) -> Self {
         while let Some(number) = self.overdue(now_us) {
             let due_us = self.level(number).and_then(|level| self.seals_us(level));
             let at_us = due_us.unwrap_or(now_us).max(self.last_us);

@@ -6,6 +6,7 @@ use super::rows;
 use crate::db::{Db, DbError, IdList, Tx, sql, sql_by_engine};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use sync_core::verdict::Code;
 use uuid::Uuid;
 
@@ -53,14 +54,13 @@ pub(in crate::approval) async fn lock_approvals(
         let level = u8::try_from(level)
             .map_err(|error| DbError::Decode(format!("approval {id}: level: {error}")))?;
         located.places.insert(id, (request_id, level));
-        if !located.cases.contains_key(&request_id) {
-            let locked = Locked {
+        if let Entry::Vacant(place) = located.cases.entry(request_id) {
+            place.insert(Locked {
                 case: rows::case(request_id, &state)?,
                 content: rows::content(request_id, &content)?,
                 submitted_us,
                 owner_name,
-            };
-            located.cases.insert(request_id, locked);
+            });
         }
     }
     Ok(located)
