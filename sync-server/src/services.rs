@@ -129,7 +129,15 @@ pub(crate) async fn open(
         let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
         tokio::spawn(relay.run(stop.clone()))
     };
+    let users = Arc::new(users.map_err(unusable)?);
+    // Before the first request: a token of a session that ended under the last run is not good.
+    users
+        .hear_of_ended_sessions()
+        .await
+        .map_err(|error| StartError::FirstRecords(error.to_string()))?;
+    let (ears, stop_ears) = (Arc::clone(&users), stop.clone());
     let tasks = vec![
+        tokio::spawn(async move { ears.watch_ended_sessions(stop_ears).await }),
         relay(&databases.user, Topic::User, user_wake),
         relay(&databases.catalog, Topic::Catalog, catalog_wake),
         relay(&databases.request, Topic::Request, request_wake),
@@ -137,7 +145,7 @@ pub(crate) async fn open(
     ];
     let services = Services {
         tokens,
-        users: Arc::new(users.map_err(unusable)?),
+        users,
         catalog,
         requests,
         databases,

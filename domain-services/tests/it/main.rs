@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod catalog;
+mod changes;
+mod credentials;
 mod demo;
 mod events;
 mod inbox;
