@@ -104,13 +104,28 @@ pub struct PasswordChange {
 }
 
 /// A person that was created, or whose password was reset.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreatedUser {
-    /// The person.
-    #[serde(flatten)]
-    pub user: User,
-    /// Signs in once in place of a password; told only here.
+    /// Its id.
+    pub id: Uuid,
+    /// The address that signs in, in lower case.
+    pub email: String,
+    /// As shown to others.
+    pub name: String,
+    /// What the person may do.
+    pub roles: Vec<Role>,
+    /// The department the person works in.
+    pub department_id: Option<Uuid>,
+    /// A sales region.
+    pub region: Option<String>,
+    /// A language tag (BCP 47).
+    pub locale: Option<String>,
+    /// False once the person has left.
+    pub active: bool,
+    /// Goes up with each change.
+    pub version: i64,
+    /// Signs in once in place of a password, within 7 days; told only here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_time_token: Option<String>,
 }
