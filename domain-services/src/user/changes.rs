@@ -49,9 +49,9 @@ impl UserService {
         expected: Option<i64>,
     ) -> Result<User, UserError> {
         who.require_any(&[Role::Admin])?;
-        let leave = |there| User {
+        let leave = |there: &User| User {
             active: false,
-            ..there
+            ..there.clone()
         };
         self.change(id, expected, leave).await
     }
@@ -60,7 +60,7 @@ impl UserService {
         &self,
         id: Uuid,
         expected: Option<i64>,
-        change: impl Fn(User) -> User + Clone + Send + 'static,
+        change: impl Fn(&User) -> User + Clone + Send + 'static,
     ) -> Result<User, UserError> {
         let Changed { user, ended } = self
             .db
@@ -80,7 +80,7 @@ async fn apply(
     tx: &mut Tx,
     id: Uuid,
     expected: Option<i64>,
-    change: impl FnOnce(User) -> User + Send,
+    change: impl FnOnce(&User) -> User + Send,
 ) -> Result<Changed, UserError> {
     let now_us = collection::bump(tx, store::ACCOUNTS).await?;
     let account = store::lock_account(tx, id).await?;
@@ -89,7 +89,7 @@ async fn apply(
     if expected.is_some_and(|expected| expected != version) {
         return Err(UserError::PreconditionFailed { version });
     }
-    let mut user = change(there.clone());
+    let mut user = change(&there);
     if user == there {
         let ended = Vec::new();
         return Ok(Changed { user, ended });

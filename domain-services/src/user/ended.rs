@@ -10,7 +10,8 @@
 //! remembered are sessions and not people: a person who comes back signs in anew, and is not taken
 //! for the one who left.
 
-use super::{ACCESS_TOKEN_SECONDS, UserError, UserService, sessions};
+use super::{ACCESS_TOKEN_SECONDS, UserService, sessions};
+use crate::db::DbError;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -55,7 +56,7 @@ impl UserService {
     ///
     /// # Errors
     /// The database's.
-    pub async fn hear_of_ended_sessions(&self) -> Result<(), UserError> {
+    pub async fn hear_of_ended_sessions(&self) -> Result<(), DbError> {
         let ended = self.tokens.ended();
         let after = ended.heard.load(Ordering::Acquire);
         let rows = sessions::ended_after(&self.db, after).await?;

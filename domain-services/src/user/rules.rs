@@ -44,7 +44,7 @@ pub(super) fn check_update(update: &UserUpdate) -> Result<(), Vec<Invalid>> {
 
 /// The account that an update makes of this one.
 #[must_use]
-pub(super) fn updated(there: User, update: &UserUpdate) -> User {
+pub(super) fn updated(there: &User, update: &UserUpdate) -> User {
     User {
         email: normal_email(&update.email),
         name: update.name.clone(),
@@ -53,7 +53,7 @@ pub(super) fn updated(there: User, update: &UserUpdate) -> User {
         region: update.region.clone(),
         locale: update.locale.clone(),
         active: update.active.unwrap_or(there.active),
-        ..there
+        ..there.clone()
     }
 }
 

@@ -6,6 +6,7 @@ mod catalog;
 mod changes;
 mod credentials;
 mod demo;
+mod ended;
 mod events;
 mod inbox;
 mod login;

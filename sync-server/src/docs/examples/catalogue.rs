@@ -14,19 +14,19 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     });
     vec![
         ("Category", category.clone()),
-        ("CategoryPage", page(category)),
+        ("CategoryPage", page(&category)),
         (
             "NewCategory",
             json!({"name": "Training", "levels": 2, "active": true}),
         ),
         ("Reason", reason.clone()),
-        ("ReasonPage", page(reason)),
+        ("ReasonPage", page(&reason)),
         (
             "NewReason",
             json!({"text": "Visit of a partner", "categoryId": TRAVEL, "active": true}),
         ),
         ("Assignment", assignment.clone()),
-        ("AssignmentPage", page(assignment)),
+        ("AssignmentPage", page(&assignment)),
         (
             "NewAssignment",
             json!({"categoryId": TRAVEL, "level": 1, "approverIds": [L1A, L1B], "quorum": 2}),

@@ -21,7 +21,7 @@ const L1A: &str = "f1aa533b-6d19-5d62-b468-324a91d571a0";
 /// `l1b@demo.athena`.
 const L1B: &str = "63c7723e-4ec6-54f8-944d-6b027b18dc25";
 
-fn page(item: Value) -> Value {
+fn page(item: &Value) -> Value {
     json!({"items": [item], "next": null})
 }
 

@@ -19,7 +19,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
             }),
         ),
         ("User", user()),
-        ("UserPage", page(user())),
+        ("UserPage", page(&user())),
         (
             "NewUser",
             json!({
@@ -40,7 +40,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
             json!({"current": "athena-demo", "new": "correct horse battery"}),
         ),
         ("Department", department()),
-        ("DepartmentPage", page(department())),
+        ("DepartmentPage", page(&department())),
         ("NewDepartment", json!({"name": "Partner sales"})),
     ]
 }

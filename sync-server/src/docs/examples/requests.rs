@@ -13,7 +13,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("NewRequest", new_request()),
         ("Request", request()),
-        ("RequestPage", page(request())),
+        ("RequestPage", page(&request())),
         ("RequestHistory", history()),
         ("SyncBatch", batch()),
         ("SyncAnswer", answer()),
