@@ -68,7 +68,7 @@ async fn list(
         }),
         department_id: query.one("departmentId", params::id),
         active: query.one("active", params::truth),
-        region: query.one("region", params::text),
+        region: query.one("region", params::storable),
     };
     let page = cached::page(&mut query);
     query.check()?;

@@ -155,6 +155,13 @@ async fn a_person_is_changed_as_a_whole_and_by_version(server: &Server) {
         409,
         "email_taken",
     );
+    for wrong in ["region=%00", "role=boss", "active=yes", "departmentId=4"] {
+        let refused = admin.get(&format!("/api/v1/users?{wrong}")).await;
+        is(&refused, 400, "invalid_value");
+        let name = wrong.split('=').next().unwrap();
+        let pointer = format!("/query/{name}");
+        assert_eq!(refused.body["errors"][0]["pointer"], pointer);
+    }
     let listed = admin.get("/api/v1/users?region=APAC&role=sales").await.ok();
     let ids: Vec<_> = listed.body["items"]
         .as_array()
