@@ -111,8 +111,8 @@ pub(crate) async fn open(
 ) -> Result<(Services, Vec<JoinHandle<()>>), StartError> {
     let databases = databases(config, hooks).await?;
     let keys = config.data_dir.join("keys");
-    let unusable = |error: KeyError| StartError::Keys(error.to_string());
-    let tokens = Arc::new(Tokens::open(&keys, hooks.ids.clone()).map_err(unusable)?);
+    let no_keys = |error: KeyError| StartError::Keys(error.to_string());
+    let tokens = Arc::new(Tokens::open(&keys, hooks.ids.clone()).map_err(no_keys)?);
     let [user_wake, catalog_wake, request_wake, approval_wake] =
         std::array::from_fn(|_| Wake::default());
     let users = UserService::new(
@@ -145,7 +145,13 @@ pub(crate) async fn open(
         let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
         tokio::spawn(relay.run(stop.clone()))
     };
+    let users = Arc::new(users.map_err(no_keys)?);
+    // Before the first request: tokens of sessions that ended in an earlier run are no good.
+    let heard = users.hear_of_ended_sessions().await;
+    heard.map_err(|error| unusable(Service::User, error))?;
+    let (ears, stop_ears) = (Arc::clone(&users), stop.clone());
     let tasks = vec![
+        tokio::spawn(async move { ears.watch_ended_sessions(stop_ears).await }),
         relay(&databases.user, Topic::User, user_wake),
         relay(&databases.catalog, Topic::Catalog, catalog_wake),
         relay(&databases.request, Topic::Request, request_wake),
@@ -156,7 +162,7 @@ pub(crate) async fn open(
     ];
     let services = Services {
         tokens,
-        users: Arc::new(users.map_err(unusable)?),
+        users,
         catalog,
         requests,
         approvals,

@@ -1,7 +1,8 @@
 //! Databases of tests: each test has one of its own, copied from a template that holds the demo organisation.
 
 use crate::server::Server;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -67,10 +68,16 @@ impl Data {
         }
     }
 
-    /// Another node's data: a folder of its own, the same database.
+    /// Another node's data: a folder of its own with the same keys, the same database.
     pub(crate) fn beside(&self) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let keys = self.folder.path().join("keys");
+        if keys.exists() {
+            std::fs::create_dir(folder.path().join("keys")).expect("a folder");
+            copy_folder(&keys, &folder.path().join("keys"));
+        }
         Self {
-            folder: TempDir::new().expect("a temporary folder"),
+            folder,
             database: self.database.clone(),
         }
     }
@@ -109,25 +116,30 @@ async fn make_organisation(engine: Engine, data: Data) -> Data {
     let server = Server::on(engine, data, sync_server::Hooks::default()).await;
     server.wait_for_projections().await;
     let data = server.stop_and_keep().await;
-    wait_until_closed(data.folder.path()).await;
+    settle(data.folder.path()).await;
     data
 }
 
-/// Connections close behind the server's end; the last one of a file takes its write-ahead log into it.
-async fn wait_until_closed(folder: &Path) {
-    for _ in 0..500 {
-        let open = std::fs::read_dir(folder)
-            .expect("the data folder")
-            .any(|entry| {
-                let name = entry.expect("a file").file_name();
-                name.to_string_lossy().ends_with("-wal")
-            });
-        if !open {
-            return;
+/// Takes the write-ahead logs into their files, so that the files alone are the data. Connections close some
+/// time behind the server's end, and only the last one of a file would do it.
+async fn settle(folder: &Path) {
+    for entry in std::fs::read_dir(folder).expect("the data folder") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_none_or(|extension| extension != "db") {
+            continue;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut file = SqliteConnection::connect_with(&options)
+            .await
+            .expect("the file of a stopped server");
+        // (busy, pages in the log, pages taken)
+        let (busy, ..): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")
+            .fetch_one(&mut file)
+            .await
+            .expect("a checkpoint");
+        assert_eq!(busy, 0, "{}: somebody still works on it", path.display());
+        file.close().await.expect("closing it");
     }
-    panic!("the databases of a stopped server stay open");
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -35,6 +35,16 @@ impl Server {
         Self::on(engine, data, hooks).await
     }
 
+    /// Another node on the same `PostgreSQL` database, with the same keys.
+    pub async fn beside(&self) -> Self {
+        Self::on(self.engine, self.data.beside(), Hooks::default()).await
+    }
+
+    /// Stops, and leaves the data to another node.
+    pub async fn leave(self) {
+        self.stop_and_keep().await;
+    }
+
     pub(crate) async fn on(engine: Engine, data: Data, hooks: Hooks) -> Self {
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -111,9 +121,14 @@ impl Server {
 
     /// A new sales person, who has no requests and no feed yet.
     pub async fn sales(&self) -> Actor {
+        self.person("sales").await
+    }
+
+    /// A new person with this role.
+    pub async fn person(&self, role: &str) -> Actor {
         let number = self.users.fetch_add(1, Ordering::Relaxed);
         let email = format!("new{number}@demo.athena");
-        let body = json!({"email": email, "name": format!("New {number}"), "roles": ["sales"], "password": PASSWORD});
+        let body = json!({"email": email, "name": format!("New {number}"), "roles": [role], "password": PASSWORD});
         let made = self.admin().await.post("/api/v1/users", &body).await;
         assert_eq!(made.status, 201, "creating a user: {}", made.body);
         self.sign_in(&email, PASSWORD).await

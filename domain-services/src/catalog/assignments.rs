@@ -8,13 +8,11 @@ use crate::collection::{self, CollectionVersion};
 use crate::db::{DbError, Tx};
 use crate::events::{ASSIGNMENT_CHANGED, Assignment};
 use crate::identity::{Identity, Role};
-use crate::invalid::Invalid;
 use crate::paging::{Page, PageQuery};
 use std::time::Duration;
-use uuid::Uuid;
 
-/// How long to wait for the event of a person who was created a moment ago, before the person
-/// counts as unknown.
+/// How long to wait for the event of a person who was created, or made an approver, a moment ago,
+/// before what is known counts.
 const PEOPLE_WAIT: Duration = Duration::from_secs(1);
 const PEOPLE_LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -40,7 +38,8 @@ impl CatalogService {
     ///
     /// # Errors
     /// [`CatalogError::Forbidden`]; [`CatalogError::Invalid`] for a quorum above the number of
-    /// approvers, an unknown person or category; [`CatalogError::IdTaken`];
+    /// approvers or of those among them who can vote, an unknown person or category;
+    /// [`CatalogError::IdTaken`];
     /// [`CatalogError::PreconditionFailed`].
     pub async fn replace_assignment(
         &self,
@@ -58,7 +57,7 @@ impl CatalogService {
         expected: Option<i64>,
     ) -> Result<Assignment, CatalogError> {
         rules::check_assignment(&new)?;
-        self.check_people(&new.approver_ids).await?;
+        self.check_people(&new).await?;
         let assignment = Assignment {
             id: new.id.unwrap_or_else(|| self.db.ids().uuid_v7()),
             category_id: new.category_id,
@@ -74,12 +73,12 @@ impl CatalogService {
         .await
     }
 
-    /// Refuses people of whom no event has told.
-    async fn check_people(&self, ids: &[Uuid]) -> Result<(), CatalogError> {
+    /// Refuses people of whom no event has told, and too few who can vote.
+    async fn check_people(&self, new: &NewAssignment) -> Result<(), CatalogError> {
         let look = async {
             loop {
-                let known = store::known_people(&self.db, ids).await?;
-                if ids.iter().all(|id| known.contains(id)) {
+                let people = store::find_people(&self.db, &new.approver_ids).await?;
+                if rules::check_people(new, &people).is_ok() {
                     return Ok::<(), DbError>(());
                 }
                 tokio::time::sleep(PEOPLE_LOOK_EVERY).await;
@@ -88,14 +87,8 @@ impl CatalogService {
         if let Ok(found) = tokio::time::timeout(PEOPLE_WAIT, look).await {
             return Ok(found?);
         }
-        let known = store::known_people(&self.db, ids).await?;
-        let unknown: Vec<Invalid> = ids
-            .iter()
-            .enumerate()
-            .filter(|(_, id)| !known.contains(id))
-            .map(|(n, _)| Invalid::new(&format!("/approverIds/{n}"), "there is no such person"))
-            .collect();
-        Ok(crate::invalid::none_of(unknown)?)
+        let people = store::find_people(&self.db, &new.approver_ids).await?;
+        Ok(rules::check_people(new, &people)?)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a category, a reason and an assignment must look like. Pure.
 
 use super::NewAssignment;
+use crate::identity::{Role, Roles};
 use crate::invalid::{Invalid, check_text, none_of};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
 
 /// Levels of approval at most.
 pub const LEVELS_MAX: i32 = 3;
@@ -54,6 +56,57 @@ pub(super) fn check_assignment(new: &NewAssignment) -> Result<(), Vec<Invalid>> 
     none_of(problems)
 }
 
+/// What is known of a person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Person {
+    /// False once the person has left.
+    pub(super) active: bool,
+    /// `None`: heard of before roles were kept.
+    pub(super) roles: Option<Roles>,
+}
+
+impl Person {
+    /// Whether the person could vote. Of whom too little is known is believed to: whoever submits
+    /// is told better by the request service.
+    fn may_approve(self) -> bool {
+        self.active && self.roles.is_none_or(|roles| roles.has(Role::Approver))
+    }
+}
+
+/// Refuses people nobody has told of, and a level without as many people who can vote as its quorum
+/// asks for. One who cannot vote is welcome beside enough who can: people come and go.
+pub(super) fn check_people(
+    new: &NewAssignment,
+    people: &HashMap<Uuid, Person>,
+) -> Result<(), Vec<Invalid>> {
+    let pointer = |n: usize| format!("/approverIds/{n}");
+    let mut unknown = Vec::new();
+    let mut unable = Vec::new();
+    for (n, id) in new.approver_ids.iter().enumerate() {
+        match people.get(id) {
+            None => unknown.push(Invalid::new(&pointer(n), "there is no such person")),
+            Some(person) if !person.may_approve() => unable.push((n, person)),
+            Some(_) => {}
+        }
+    }
+    none_of(unknown)?;
+    let able = new.approver_ids.len().saturating_sub(unable.len());
+    if usize::try_from(new.quorum).is_ok_and(|quorum| quorum <= able) {
+        return Ok(());
+    }
+    let told = |(n, person): (usize, &Person)| {
+        let why = if person.active {
+            "is no approver"
+        } else {
+            "has left"
+        };
+        let quorum = new.quorum;
+        let detail = format!("{why}: {able} of those named can vote, and {quorum} must approve");
+        Invalid::new(&pointer(n), detail)
+    };
+    Err(unable.into_iter().map(told).collect())
+}
+
 fn check_level(problems: &mut Vec<Invalid>, pointer: &str, level: i32) {
     if !(1..=LEVELS_MAX).contains(&level) {
         let detail = format!("is {level}; 1 to {LEVELS_MAX} are allowed");
@@ -64,22 +117,55 @@ fn check_level(problems: &mut Vec<Invalid>, pointer: &str, level: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
-    fn pointers(level: i32, approvers: &[u128], quorum: i32) -> Vec<String> {
-        let new = NewAssignment {
+    fn assignment(level: i32, approvers: &[u128], quorum: i32) -> NewAssignment {
+        NewAssignment {
             id: None,
             category_id: Uuid::nil(),
             level,
             approver_ids: approvers.iter().map(|id| Uuid::from_u128(*id)).collect(),
             quorum,
-        };
-        check_assignment(&new)
-            .err()
-            .unwrap_or_default()
+        }
+    }
+
+    fn places(checked: Result<(), Vec<Invalid>>) -> Vec<String> {
+        let problems = checked.err().unwrap_or_default();
+        problems
             .into_iter()
             .map(|problem| problem.pointer)
             .collect()
+    }
+
+    fn pointers(level: i32, approvers: &[u128], quorum: i32) -> Vec<String> {
+        places(check_assignment(&assignment(level, approvers, quorum)))
+    }
+
+    #[test]
+    fn a_level_has_as_many_who_can_vote_as_must_approve() {
+        let person = |active, roles| Person { active, roles };
+        let people = HashMap::from([
+            (
+                Uuid::from_u128(1),
+                person(true, Some(Role::Approver.into())),
+            ),
+            (
+                Uuid::from_u128(2),
+                person(false, Some(Role::Approver.into())),
+            ),
+            (Uuid::from_u128(3), person(true, Some(Role::Sales.into()))),
+            (Uuid::from_u128(4), person(true, None)),
+        ]);
+        let refused = |approvers: &[u128], quorum| {
+            places(check_people(&assignment(1, approvers, quorum), &people))
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(refused(&[1], 1), none);
+        assert_eq!(refused(&[1, 4], 2), none);
+        assert_eq!(refused(&[3, 2, 1], 1), none);
+        assert_eq!(refused(&[2], 1), ["/approverIds/0"]);
+        assert_eq!(refused(&[1, 3], 2), ["/approverIds/1"]);
+        assert_eq!(refused(&[2, 1, 3], 2), ["/approverIds/0", "/approverIds/2"]);
+        assert_eq!(refused(&[2, 9], 1), ["/approverIds/1"], "unknown");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The SQL of the catalogue and of the people known to it.
 
-use crate::db::{Db, DbError, On, Tx, sql, sql_by_engine};
+use super::rules::Person;
+use crate::db::{Db, DbError, IdList, On, Tx, sql, sql_by_engine};
 use crate::events::{Assignment, Category, Reason, User};
+use crate::identity::Roles;
 use crate::paging::{Dated, Page, PageQuery};
 use sqlx::types::Json;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The lists that have an `ETag`.
@@ -222,29 +224,34 @@ pub(super) async fn update_assignment(
     Ok(())
 }
 
-/// Those of `ids` of whom an event has told.
-pub(super) async fn known_people(db: &Db, ids: &[Uuid]) -> Result<HashSet<Uuid>, DbError> {
-    let rows: Vec<(Uuid,)> = sql_by_engine(
-        "select id from person where id = any
-           (array(select value::uuid from jsonb_array_elements_text($1) as value))",
-        "select id from person
-         where id in (select unhex(value, '-') from json_each($1))",
+/// Those of `ids` of whom an event has told, by id.
+pub(super) async fn find_people(db: &Db, ids: &[Uuid]) -> Result<HashMap<Uuid, Person>, DbError> {
+    let rows: Vec<(Uuid, bool, Option<Json<Roles>>)> = sql_by_engine(
+        "select id, active, roles from person where id = any($1)",
+        "select id, active, roles from person
+         where id in (select unhex(value) from json_each($1))",
     )
-    .bind(Json(ids.to_vec()))
+    .bind(IdList(ids.to_vec()))
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+    let person = |(id, active, roles): (Uuid, bool, Option<Json<Roles>>)| {
+        let roles = roles.map(|Json(roles)| roles);
+        (id, Person { active, roles })
+    };
+    Ok(rows.into_iter().map(person).collect())
 }
 
 /// Writes what an event says of a person, unless a later one has been heard.
 pub(super) async fn upsert_person(tx: &mut Tx, user: &User) -> Result<(), DbError> {
     sql(
-        "insert into person (id, active, version) values ($1, $2, $3)
-         on conflict (id) do update set active = excluded.active, version = excluded.version
+        "insert into person (id, active, roles, version) values ($1, $2, $3, $4)
+         on conflict (id) do update
+         set active = excluded.active, roles = excluded.roles, version = excluded.version
          where person.version < excluded.version",
     )
     .bind(user.id)
     .bind(user.active)
+    .bind(Json(user.roles))
     .bind(user.version)
     .execute(tx)
     .await?;

@@ -1,12 +1,12 @@
 //! How accounts come into being.
 
+use super::changes::check_department_exists;
 use super::service::nothing_made;
 use super::store::{NewAccount, OneTime};
 use super::{CreatedUser, NewUser, ONE_TIME_TOKEN_DAYS, UserError, UserService, rules, store};
 use crate::db::{DbError, Tx};
 use crate::events::{USER_CHANGED, User};
 use crate::identity::{Identity, Role};
-use crate::invalid::Invalid;
 use crate::outbox::{self, NewEvent};
 use crate::paging::to_hex;
 use futures_util::future::try_join_all;
@@ -62,7 +62,7 @@ impl UserService {
         &self,
         password: Option<String>,
     ) -> Result<Option<FirstAdmin>, UserError> {
-        if store::has_active_admin(&self.db).await? {
+        if store::has_active_admin(&self.db, None).await? {
             return Ok(None);
         }
         let drawn = match password {
@@ -118,10 +118,9 @@ impl UserService {
             Some(password) => (Some(self.passwords.hash(password).await?), None),
             None => (None, Some(to_hex(&ids.bytes::<32>()))),
         };
-        let one_time = one_time_token.as_deref().map(|token| OneTime {
-            hash: one_time_hash(token),
-            until_us: ids.now_us() + ONE_TIME_TOKEN_DAYS * DAY_US,
-        });
+        let one_time = one_time_token
+            .as_deref()
+            .map(|token| one_time(token, ids.now_us()));
         let user = User {
             id: new.id.unwrap_or_else(|| ids.uuid_v7()),
             email: rules::normal_email(&new.email),
@@ -144,7 +143,15 @@ impl UserService {
     }
 }
 
-/// What is stored of a one-time token. It is 32 random bytes, so a plain hash will do.
+/// What is stored of a one-time token that is made now.
+pub(super) fn one_time(token: &str, now_us: i64) -> OneTime {
+    OneTime {
+        hash: one_time_hash(token),
+        until_us: now_us + ONE_TIME_TOKEN_DAYS * DAY_US,
+    }
+}
+
+/// The hash of a one-time token. It is 32 random bytes, so a plain hash will do.
 pub(super) fn one_time_hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
@@ -172,12 +179,7 @@ async fn insert(tx: &mut Tx, prepared: Prepared, now_us: i64) -> Result<CreatedU
     {
         return Err(UserError::EmailTaken);
     }
-    if let Some(id) = user.department_id
-        && store::find_department(&mut *tx, id).await?.is_none()
-    {
-        let problem = Invalid::new("/departmentId", "there is no such department");
-        return Err(UserError::Invalid(vec![problem]));
-    }
+    check_department_exists(tx, user.department_id).await?;
     store::insert_account(tx, account, now_us)
         .await
         .map_err(|error| match error {

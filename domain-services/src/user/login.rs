@@ -1,6 +1,7 @@
 //! Logging in, staying logged in, logging out.
 
 use super::accounts::one_time_hash;
+use super::credentials::lock_unchanged;
 use super::refresh::{RefreshToken, RefreshTokens};
 use super::sessions::{self, NewSession};
 use super::store::{self, Account};
@@ -21,7 +22,7 @@ const DEVICE_ID_CHARACTERS_MAX: usize = 200;
 /// What a refresh token turned out to be.
 enum Refreshed {
     Good(User, RefreshToken),
-    Over,
+    Over(Vec<Uuid>),
 }
 
 impl UserService {
@@ -58,12 +59,9 @@ impl UserService {
         let account = account.filter(|account| account.user.active);
         let now_us = self.db.ids().now_us();
         match account {
-            Some(account) if knows_password => {
-                self.begin_session(account.user, device_id, None).await
-            }
+            Some(account) if knows_password => self.begin_session(account, device_id, None).await,
             Some(account) if has_one_time(&account, &one_time, now_us) => {
-                self.begin_session(account.user, device_id, Some(one_time))
-                    .await
+                self.begin_session(account, device_id, Some(one_time)).await
             }
             _ => Err(UserError::InvalidCredentials),
         }
@@ -90,7 +88,10 @@ impl UserService {
             .await?;
         match refreshed {
             Refreshed::Good(user, successor) => self.logged_in(user, &successor),
-            Refreshed::Over => Err(UserError::SessionRevoked),
+            Refreshed::Over(ended) => {
+                self.tokens.end_sessions(&ended);
+                Err(UserError::SessionRevoked)
+            }
         }
     }
 
@@ -112,45 +113,47 @@ impl UserService {
         if ended.is_empty() {
             return Ok(());
         }
-        self.db
+        let ended = self
+            .db
             .write(move |tx| {
                 let ended = ended.clone();
-                Box::pin(async move {
-                    for id in ended {
-                        sessions::end(tx, id).await?;
-                    }
-                    Ok(())
-                })
+                Box::pin(async move { sessions::end(tx, ended).await })
             })
-            .await
+            .await?;
+        self.tokens.end_sessions(&ended);
+        Ok(())
     }
 
     async fn begin_session(
         &self,
-        user: User,
+        account: Account,
         device_id: Option<String>,
         one_time: Option<Vec<u8>>,
     ) -> Result<LoggedIn, UserError> {
         let ids = self.db.ids();
         let token = RefreshTokens::first(ids.uuid_v7(), ids.bytes::<32>());
+        let user_id = account.user.id;
         let session = NewSession {
             id: token.session_id,
-            user_id: user.id,
+            user_id,
             device_id,
             current_hash: token.hash(),
         };
-        let user_id = user.id;
-        self.db
+        let user = self
+            .db
             .write(move |tx| {
                 let (session, one_time) = (session.clone(), one_time.clone());
+                let account = account.clone();
                 Box::pin(async move {
+                    let user = lock_unchanged(tx, user_id, &account).await?.user;
                     if let Some(hash) = one_time
                         && !store::use_one_time(tx, user_id, hash).await?
                     {
                         return Err(UserError::InvalidCredentials);
                     }
                     let now_us = tx.now_us().await?;
-                    Ok(sessions::insert(tx, session, now_us).await?)
+                    sessions::insert(tx, session, now_us).await?;
+                    Ok(user)
                 })
             })
             .await?;
@@ -170,11 +173,19 @@ fn has_one_time(account: &Account, hash: &[u8], now_us: i64) -> bool {
     let in_time = account
         .one_time_until_us
         .is_some_and(|until_us| now_us < until_us);
-    let same: bool = account
+    in_time && is_one_time(account, hash)
+}
+
+/// Whether `token` is the account's one-time token, used or not.
+pub(super) fn knows_one_time(account: &Account, token: &str) -> bool {
+    is_one_time(account, &one_time_hash(token))
+}
+
+fn is_one_time(account: &Account, hash: &[u8]) -> bool {
+    account
         .one_time_hash
         .as_deref()
-        .is_some_and(|stored| subtle::ConstantTimeEq::ct_eq(stored, hash).into());
-    in_time && same
+        .is_some_and(|stored| subtle::ConstantTimeEq::ct_eq(stored, hash).into())
 }
 
 async fn rotate(
@@ -184,7 +195,7 @@ async fn rotate(
 ) -> Result<Refreshed, UserError> {
     let id = token.session_id;
     let Some(session) = sessions::lock(tx, id).await? else {
-        return Ok(Refreshed::Over);
+        return Ok(Refreshed::Over(Vec::new()));
     };
     let now_us = tx.now_us().await?;
     let idle_us = now_us.saturating_sub(session.used_us);
@@ -202,9 +213,6 @@ async fn rotate(
             Ok(Refreshed::Good(user, successor))
         }
         // An end that must be committed is no error of the transaction.
-        _ => {
-            sessions::end(tx, id).await?;
-            Ok(Refreshed::Over)
-        }
+        _ => Ok(Refreshed::Over(sessions::end(tx, vec![id]).await?)),
     }
 }

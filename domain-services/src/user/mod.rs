@@ -5,7 +5,10 @@
 //! that [`Tokens`] finds in an access token.
 
 mod accounts;
+mod changes;
+mod credentials;
 mod demo;
+mod ended;
 mod keys;
 mod login;
 mod model;
@@ -22,8 +25,8 @@ pub use demo::{DEMO_PASSWORD, demo_user_id};
 pub use keys::KeyError;
 pub use login::SESSION_IDLE_DAYS_MAX;
 pub use model::{
-    CreatedUser, LoggedIn, NewDepartment, NewUser, ONE_TIME_TOKEN_DAYS, UserError, UserFilter,
-    role_filter,
+    CreatedUser, LoggedIn, NewDepartment, NewUser, ONE_TIME_TOKEN_DAYS, PasswordChange, UserError,
+    UserFilter, UserUpdate, role_filter,
 };
 pub use passwords::PasswordError;
 pub use rules::{

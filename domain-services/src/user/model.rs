@@ -41,12 +41,49 @@ impl std::fmt::Debug for NewUser {
     }
 }
 
-/// An account that was created.
+/// An account as it shall be.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserUpdate {
+    /// The address that logs in; its case does not matter.
+    pub email: String,
+    /// As shown to others.
+    pub name: String,
+    /// What the person may do; at least one role.
+    pub roles: Roles,
+    /// An existing department.
+    pub department_id: Option<Uuid>,
+    /// A sales region, up to 64 characters.
+    pub region: Option<String>,
+    /// A language tag (BCP 47).
+    pub locale: Option<String>,
+    /// False: the person leaves; true: comes back; absent: as before, lest correcting the name of
+    /// somebody who left brings the account back.
+    pub active: Option<bool>,
+}
+
+/// A person's own password, old and new.
+#[derive(Clone, Deserialize)]
+pub struct PasswordChange {
+    /// What the person signed in with.
+    pub current: String,
+    /// 10 to 256 characters.
+    pub new: String,
+}
+
+/// Never shows the passwords.
+impl std::fmt::Debug for PasswordChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordChange").finish_non_exhaustive()
+    }
+}
+
+/// An account that was created, or whose password was reset.
 #[derive(Clone)]
 pub struct CreatedUser {
     /// It.
     pub user: User,
-    /// False when the same call had created it before.
+    /// False when it was there before.
     pub created: bool,
     /// Logs in once in place of a password, within [`ONE_TIME_TOKEN_DAYS`]. Told only here.
     pub one_time_token: Option<String>,
@@ -75,7 +112,7 @@ pub struct NewDepartment {
 }
 
 /// Which users to list; what is `None` does not matter.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct UserFilter {
     /// With this role.
     pub role: Option<Role>,
@@ -83,6 +120,8 @@ pub struct UserFilter {
     pub department_id: Option<Uuid>,
     /// Still there, or not.
     pub active: Option<bool>,
+    /// Of this sales region, to the letter.
+    pub region: Option<String>,
 }
 
 /// Reads the parameter `role`. `manager` is the customer's word for an approver.
@@ -135,6 +174,15 @@ pub enum UserError {
     /// Another account has this address.
     #[error("another account has this e-mail address")]
     EmailTaken,
+    /// Nobody else could keep users and the catalogue.
+    #[error("this is the last active admin: make somebody else an admin first")]
+    LastAdmin,
+    /// The account is no longer at the version that the caller knows.
+    #[error("the user has changed: it is at version {version}")]
+    PreconditionFailed {
+        /// Its present version.
+        version: i64,
+    },
     /// The id given belongs to a record with other content.
     #[error("the id belongs to another record")]
     IdTaken,

@@ -1,6 +1,8 @@
 //! What an account and a department must look like. Pure.
 
-use super::{NewDepartment, NewUser};
+use super::{NewDepartment, NewUser, UserUpdate};
+use crate::events::User;
+use crate::identity::{Role, Roles};
 use crate::invalid::{Invalid, check_text, none_of};
 
 /// Characters of a password at least.
@@ -24,30 +26,63 @@ pub(super) fn normal_email(email: &str) -> String {
 
 pub(super) fn check_new_user(new: &NewUser) -> Result<(), Vec<Invalid>> {
     let mut problems = Vec::new();
-    check_email(&mut problems, &new.email);
-    check_text(&mut problems, "/name", &new.name, 1, NAME_CHARACTERS_MAX);
-    if new.roles.is_empty() {
-        problems.push(Invalid::new("/roles", "names no role"));
-    }
+    check_person(&mut problems, &new.email, &new.name, new.roles);
     if let Some(password) = &new.password {
         check_password(&mut problems, "/password", password);
     }
-    check_optional(
-        &mut problems,
-        "/region",
-        new.region.as_deref(),
-        REGION_CHARACTERS_MAX,
-    );
-    check_optional(
-        &mut problems,
-        "/locale",
-        new.locale.as_deref(),
-        LOCALE_CHARACTERS_MAX,
-    );
+    check_place(&mut problems, new.region.as_deref(), new.locale.as_deref());
     none_of(problems)
 }
 
-pub(super) fn check_password(problems: &mut Vec<Invalid>, pointer: &str, password: &str) {
+pub(super) fn check_update(update: &UserUpdate) -> Result<(), Vec<Invalid>> {
+    let mut problems = Vec::new();
+    check_person(&mut problems, &update.email, &update.name, update.roles);
+    let (region, locale) = (update.region.as_deref(), update.locale.as_deref());
+    check_place(&mut problems, region, locale);
+    none_of(problems)
+}
+
+/// The account that an update makes of this one.
+#[must_use]
+pub(super) fn updated(there: &User, update: &UserUpdate) -> User {
+    User {
+        email: normal_email(&update.email),
+        name: update.name.clone(),
+        roles: update.roles,
+        department_id: update.department_id,
+        region: update.region.clone(),
+        locale: update.locale.clone(),
+        active: update.active.unwrap_or(there.active),
+        ..there.clone()
+    }
+}
+
+/// Whether this person keeps users and the catalogue.
+#[must_use]
+pub(super) fn is_admin(user: &User) -> bool {
+    user.active && user.roles.has(Role::Admin)
+}
+
+pub(super) fn check_new_password(password: &str) -> Result<(), Vec<Invalid>> {
+    let mut problems = Vec::new();
+    check_password(&mut problems, "/new", password);
+    none_of(problems)
+}
+
+fn check_person(problems: &mut Vec<Invalid>, email: &str, name: &str, roles: Roles) {
+    check_email(problems, email);
+    check_text(problems, "/name", name, 1, NAME_CHARACTERS_MAX);
+    if roles.is_empty() {
+        problems.push(Invalid::new("/roles", "names no role"));
+    }
+}
+
+fn check_place(problems: &mut Vec<Invalid>, region: Option<&str>, locale: Option<&str>) {
+    check_optional(problems, "/region", region, REGION_CHARACTERS_MAX);
+    check_optional(problems, "/locale", locale, LOCALE_CHARACTERS_MAX);
+}
+
+fn check_password(problems: &mut Vec<Invalid>, pointer: &str, password: &str) {
     check_text(
         problems,
         pointer,

@@ -1,7 +1,12 @@
 //! The SQL of sessions.
 
-use crate::db::{DbError, Tx, sql, sql_by_engine};
+use super::ended::REMEMBERED_US;
+use crate::collection;
+use crate::db::{Db, DbError, IdList, Tx, sql, sql_by_engine};
 use uuid::Uuid;
+
+/// Counts the ends of sessions.
+const ENDED: &str = "ended sessions";
 
 /// A login of a device: the family of its refresh tokens.
 #[derive(sqlx::FromRow)]
@@ -67,10 +72,65 @@ pub(super) async fn rotate(
     Ok(())
 }
 
-pub(super) async fn end(tx: &mut Tx, id: Uuid) -> Result<(), DbError> {
-    sql("delete from session where id = $1")
-        .bind(id)
-        .execute(tx)
+/// Ends these sessions; returns those that there were.
+pub(super) async fn end(tx: &mut Tx, ids: Vec<Uuid>) -> Result<Vec<Uuid>, DbError> {
+    let ended: Vec<(Uuid,)> = sql_by_engine(
+        "delete from session where id = any($1) returning id",
+        "delete from session where id in (select unhex(value) from json_each($1)) returning id",
+    )
+    .bind(IdList(ids))
+    .fetch_all(&mut *tx)
+    .await?;
+    note(tx, ended).await
+}
+
+/// Ends all sessions of a user but one; returns them.
+pub(super) async fn end_of_user(
+    tx: &mut Tx,
+    user_id: Uuid,
+    but: Option<Uuid>,
+) -> Result<Vec<Uuid>, DbError> {
+    let ended: Vec<(Uuid,)> =
+        sql("delete from session where user_id = $1 and id <> $2 returning id")
+            .bind(user_id)
+            .bind(but.unwrap_or(Uuid::nil()))
+            .fetch_all(&mut *tx)
+            .await?;
+    note(tx, ended).await
+}
+
+/// Notes for all nodes that sessions have ended, and forgets those whose tokens have expired. The
+/// row that numbers them is held until commit, so who reads all after a number misses none. It is
+/// the last row that a transaction locks, so that none waits for another in a ring.
+async fn note(tx: &mut Tx, ended: Vec<(Uuid,)>) -> Result<Vec<Uuid>, DbError> {
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ended: Vec<Uuid> = ended.into_iter().map(|(id,)| id).collect();
+    let now_us = collection::bump(tx, ENDED).await?;
+    sql("delete from ended_session where ended_us < $1")
+        .bind(now_us - REMEMBERED_US)
+        .execute(&mut *tx)
         .await?;
-    Ok(())
+    sql_by_engine(
+        "insert into ended_session (session_id, number, ended_us)
+         select id, (select counter from collection where name = $2), $3 from unnest($1) as id",
+        "insert into ended_session (session_id, number, ended_us)
+         select unhex(value), (select counter from collection where name = $2), $3
+         from json_each($1)",
+    )
+    .bind(IdList(ended.clone()))
+    .bind(ENDED)
+    .bind(now_us)
+    .execute(tx)
+    .await?;
+    Ok(ended)
+}
+
+/// The sessions whose end has a number above this one, with their numbers.
+pub(super) async fn ended_after(db: &Db, number: i64) -> Result<Vec<(Uuid, i64)>, DbError> {
+    sql("select session_id, number from ended_session where number > $1")
+        .bind(number)
+        .fetch_all(db)
+        .await
 }

@@ -3,6 +3,7 @@
 //! Any node verifies by itself, with the public keys alone. A verified token is remembered until it
 //! expires: checking a signature costs a hundred times a look into the cache.
 
+use super::ended::EndedSessions;
 use super::keys::{KeyError, SigningKeys};
 use crate::identity::{Identity, Roles};
 use crate::time::Ids;
@@ -38,6 +39,9 @@ pub enum TokenError {
     /// It was one, until a while ago: refresh it.
     #[error("the access token has expired")]
     Expired,
+    /// Its session has ended: the person signed out, left, or got another password.
+    #[error("the session has ended")]
+    SessionEnded,
 }
 
 /// A token could not be made.
@@ -50,6 +54,7 @@ pub struct Tokens {
     keys: SigningKeys,
     validation: Validation,
     verified: Cache<[u8; 32], Arc<Identity>>,
+    ended: EndedSessions,
     ids: Ids,
 }
 
@@ -90,6 +95,7 @@ impl Tokens {
             keys: SigningKeys::open(folder, &ids)?,
             validation,
             verified: Cache::new(CACHED_MAX),
+            ended: EndedSessions::default(),
             ids,
         })
     }
@@ -126,9 +132,28 @@ impl Tokens {
     /// Who bears this token.
     ///
     /// # Errors
-    /// [`TokenError::Expired`] for a token of ours whose time is over, else
+    /// [`TokenError::Expired`] for a token of ours whose time is over,
+    /// [`TokenError::SessionEnded`] for one whose session is, else
     /// [`TokenError::Unauthenticated`].
     pub fn verify(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
+        let identity = self.verify_alone(token)?;
+        if self.ended.has(identity.session_id) {
+            return Err(TokenError::SessionEnded);
+        }
+        Ok(identity)
+    }
+
+    /// Refuses the tokens of these sessions from now on.
+    pub(super) fn end_sessions(&self, ended: &[Uuid]) {
+        self.ended.add(ended, self.ids.now_us());
+    }
+
+    pub(super) fn ended(&self) -> &EndedSessions {
+        &self.ended
+    }
+
+    /// By the keys and the clock alone.
+    fn verify_alone(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Unauthenticated);
         }
@@ -239,6 +264,20 @@ mod tests {
         assert_eq!(tokens.verify(&token), Err(TokenError::Expired), "cached");
         let fresh = world.tokens();
         assert_eq!(fresh.verify(&token), Err(TokenError::Expired), "not cached");
+    }
+
+    #[test]
+    fn a_token_ends_with_its_session_and_no_other_does() {
+        let world = World::new();
+        let tokens = world.tokens();
+        let token = issue(&tokens);
+        assert!(tokens.verify(&token).is_ok());
+        tokens.end_sessions(&[Uuid::from_u128(3)]);
+        assert!(tokens.verify(&token).is_ok());
+        tokens.end_sessions(&[Uuid::from_u128(2)]);
+        assert_eq!(tokens.verify(&token), Err(TokenError::SessionEnded));
+        world.wait(ACCESS_TOKEN_SECONDS);
+        assert_eq!(tokens.verify(&token), Err(TokenError::Expired));
     }
 
     #[test]

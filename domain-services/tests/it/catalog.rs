@@ -1,12 +1,14 @@
 //! Categories, reasons and assignments.
 
-use crate::world::{World, actor, admin, both_engines};
+use crate::world::{World, actor, admin, both_engines, eventually};
 use domain_services::catalog::{
     CatalogError, CategoryUpdate, NewAssignment, NewCategory, NewReason, ReasonUpdate,
 };
+use domain_services::db::sql;
 use domain_services::events::Category;
 use domain_services::identity::Role;
 use domain_services::paging::PageQuery;
+use domain_services::user::UserUpdate;
 use uuid::Uuid;
 
 fn travel() -> NewCategory {
@@ -255,4 +257,50 @@ both_engines!(a_given_id_is_taken_once, |world| async move {
     let other = NewCategory { levels: 3, ..given };
     let taken = catalog.create_category(&admin(), other).await;
     assert!(matches!(taken, Err(CatalogError::IdTaken)));
+});
+
+both_engines!(a_level_without_enough_who_can_vote_is_refused, |world| {
+    async move {
+        world.relay();
+        let made = category(&world).await;
+        let lena = world.person("lena", Role::Approver).await;
+        let luis = world.person("luis", Role::Approver).await;
+        let sam = world.person("sam", Role::Sales).await;
+        let assign = async |approvers: Vec<Uuid>, quorum| {
+            let new = level(&made, &approvers, quorum);
+            world.catalog.replace_assignment(&admin(), new, None).await
+        };
+        let refused = assign(vec![lena.id, sam.id], 2).await.unwrap_err();
+        assert_eq!(pointers(&refused), ["/approverIds/1"], "sam is no approver");
+        assert!(assign(vec![lena.id, sam.id], 1).await.is_ok());
+        assert!(assign(vec![lena.id, luis.id], 2).await.is_ok());
+
+        // Who has just become an approver counts, though the news is still on its way.
+        let promoted = UserUpdate {
+            email: sam.email,
+            name: sam.name,
+            roles: Role::Approver.into(),
+            ..UserUpdate::default()
+        };
+        let users = &world.users;
+        users
+            .update(&admin(), sam.id, promoted, None)
+            .await
+            .unwrap();
+        assert!(assign(vec![lena.id, sam.id], 2).await.is_ok());
+
+        users.deactivate(&admin(), luis.id, None).await.unwrap();
+        eventually("the catalogue hears that luis has left", || async {
+            let known: Vec<(bool,)> = sql("select active from person where id = $1")
+                .bind(luis.id)
+                .fetch_all(&world.catalog_db)
+                .await
+                .unwrap();
+            known == [(false,)]
+        })
+        .await;
+        let refused = assign(vec![luis.id], 1).await.unwrap_err();
+        assert_eq!(pointers(&refused), ["/approverIds/0"], "luis has left");
+        assert!(assign(vec![luis.id, lena.id], 1).await.is_ok());
+    }
 });

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod catalog;
+mod changes;
+mod credentials;
 mod demo;
+mod ended;
 mod event_schemas;
 mod events;
 mod inbox;

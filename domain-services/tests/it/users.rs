@@ -117,7 +117,11 @@ both_engines!(a_list_is_read_page_by_page_newest_first, |world| {
         let mut cursor = None;
         loop {
             let query = PageQuery::parse(Some(2), cursor.as_deref()).unwrap();
-            let page = world.users.list(&admin(), filter, query).await.unwrap();
+            let page = world
+                .users
+                .list(&admin(), filter.clone(), query)
+                .await
+                .unwrap();
             listed.extend(page.items);
             match page.next {
                 Some(next) => cursor = Some(next),
@@ -140,6 +144,7 @@ both_engines!(a_filter_narrows_the_list, |world| async move {
         .unwrap();
     let field = NewUser {
         department_id: Some(department.id),
+        region: Some("EMEA".to_owned()),
         ..new_user("field", Role::Sales)
     };
     world.users.create(&admin(), field).await.unwrap();
@@ -162,6 +167,20 @@ both_engines!(a_filter_narrows_the_list, |world| async move {
         ),
         (
             UserFilter {
+                region: Some("EMEA".to_owned()),
+                ..UserFilter::default()
+            },
+            vec!["field"],
+        ),
+        (
+            UserFilter {
+                region: Some("emea".to_owned()),
+                ..UserFilter::default()
+            },
+            vec![],
+        ),
+        (
+            UserFilter {
                 active: Some(false),
                 ..UserFilter::default()
             },
@@ -170,7 +189,7 @@ both_engines!(a_filter_narrows_the_list, |world| async move {
     ] {
         let page = world
             .users
-            .list(&admin(), filter, PageQuery::default())
+            .list(&admin(), filter.clone(), PageQuery::default())
             .await
             .unwrap();
         let listed: Vec<&str> = page.items.iter().map(|user| user.name.as_str()).collect();

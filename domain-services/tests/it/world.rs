@@ -142,6 +142,17 @@ impl World {
         UserService::new(db, Arc::clone(&self.tokens), &keys, Wake::default()).unwrap()
     }
 
+    /// Another node: a user service on the same data, with tokens of its own making.
+    pub(crate) async fn other_node(&self) -> (UserService, Arc<Tokens>) {
+        let db = Db::open(&self.url, Service::User, DbOptions::default())
+            .await
+            .unwrap();
+        let keys = self.folder.path().join("keys");
+        let tokens = Arc::new(Tokens::open(&keys, db.ids().clone()).unwrap());
+        let users = UserService::new(db, Arc::clone(&tokens), &keys, Wake::default()).unwrap();
+        (users, tokens)
+    }
+
     /// Starts the relay of the user service, to the catalog service.
     pub(crate) fn relay(&self) {
         let consumer: Arc<dyn Consumer> = Arc::new(self.catalog.consumer());

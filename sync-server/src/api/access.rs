@@ -38,9 +38,13 @@ pub const TABLE: &[(Method, &str, Audience)] = &[
     (Method::POST, "/api/v1/auth/refresh", Public),
     (Method::POST, "/api/v1/auth/logout", Public),
     (Method::GET, "/api/v1/users/me", SignedIn),
+    (Method::POST, "/api/v1/users/me/password", SignedIn),
     (Method::GET, "/api/v1/users", ADMIN),
     (Method::POST, "/api/v1/users", ADMIN),
     (Method::GET, "/api/v1/users/{id}", SignedIn),
+    (Method::PUT, "/api/v1/users/{id}", ADMIN),
+    (Method::DELETE, "/api/v1/users/{id}", ADMIN),
+    (Method::POST, "/api/v1/users/{id}/password-reset", ADMIN),
     (Method::GET, "/api/v1/departments", SignedIn),
     (Method::POST, "/api/v1/departments", ADMIN),
     (Method::GET, "/api/v1/categories", SignedIn),
@@ -149,6 +153,9 @@ fn signed_in(caller: &Caller) -> Result<&Arc<Identity>, Problem> {
             Code::TokenExpired,
             "the access token has expired: refresh it, and repeat the request once",
         ),
+        Caller::Refused(TokenError::SessionEnded) => {
+            (Code::SessionRevoked, "the session has ended: sign in again")
+        }
         Caller::Refused(TokenError::Unauthenticated) => {
             (Code::Unauthenticated, "the access token means nothing here")
         }

@@ -141,7 +141,10 @@ async fn list(
     post, path = "/api/v1/requests", tag = "requests", security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "In place of an `id` in the body")),
     request_body = schema::NewRequest,
-    responses((status = 201, description = "The submitted request", body = schema::RequestRecord)),
+    responses(
+        (status = 201, description = "The submitted request", body = schema::RequestRecord),
+        (status = 200, description = "The request, created before by the same call", body = schema::RequestRecord),
+    ),
 )]
 async fn create(
     who: Who,

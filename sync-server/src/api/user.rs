@@ -3,7 +3,7 @@
 use super::access::Who;
 use super::schema;
 use crate::app::App;
-use crate::http::cached::{self, Tag};
+use crate::http::cached::{self, Tag, expected_version};
 use crate::http::extract::Body;
 use crate::http::media::Accepted;
 use crate::http::params::{self, PathId, Query};
@@ -11,8 +11,10 @@ use crate::problem::Problem;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain_services::events::User;
-use domain_services::user::{NewDepartment, NewUser, UserFilter, role_filter};
-use http::HeaderMap;
+use domain_services::user::{
+    CreatedUser, NewDepartment, NewUser, PasswordChange, UserFilter, UserUpdate, role_filter,
+};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,7 +24,9 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(me))
         .routes(routes!(list, create))
-        .routes(routes!(find))
+        .routes(routes!(change_password))
+        .routes(routes!(find, update, deactivate))
+        .routes(routes!(reset_password))
         .routes(routes!(list_departments, create_department))
 }
 
@@ -46,6 +50,7 @@ async fn me(
         ("role" = Option<String>, Query, description = "`sales`, `approver` (or `manager`), `admin`, `auditor`, `service`"),
         ("departmentId" = Option<uuid::Uuid>, Query, description = "Of this department"),
         ("active" = Option<bool>, Query, description = "Still there, or not"),
+        ("region" = Option<String>, Query, description = "Of this sales region, to the letter"),
         ("limit" = Option<u32>, Query, description = "1 to 1000, default 100"),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
     ),
@@ -63,6 +68,7 @@ async fn list(
         }),
         department_id: query.one("departmentId", params::id),
         active: query.one("active", params::truth),
+        region: query.one("region", params::storable),
     };
     let page = cached::page(&mut query);
     query.check()?;
@@ -79,13 +85,25 @@ struct Created {
     one_time_token: Option<String>,
 }
 
+impl From<CreatedUser> for Created {
+    fn from(created: CreatedUser) -> Self {
+        Self {
+            user: created.user,
+            one_time_token: created.one_time_token,
+        }
+    }
+}
+
 /// Create a person
 ///
 /// Without a password, the answer has a one-time token that signs in once. The same id and content again is
 /// 200 with the same person.
 #[utoipa::path(
     post, path = "/api/v1/users", tag = "users", security(("bearer" = [])), request_body = schema::NewUser,
-    responses((status = 201, description = "The person", body = schema::CreatedUser)),
+    responses(
+        (status = 201, description = "The person", body = schema::CreatedUser),
+        (status = 200, description = "The person, created before by the same call", body = schema::CreatedUser),
+    ),
 )]
 async fn create(
     who: Who,
@@ -96,11 +114,7 @@ async fn create(
     let created = app.services.users.create(&who, new).await?;
     let location = format!("/api/v1/users/{}", created.user.id);
     let is_new = created.created;
-    let answer = Created {
-        user: created.user,
-        one_time_token: created.one_time_token,
-    };
-    Ok(accepted.made(is_new, answer, &location))
+    Ok(accepted.made(is_new, Created::from(created), &location))
 }
 
 /// A person: oneself, or for admins anybody
@@ -116,6 +130,90 @@ async fn find(
     PathId(id): PathId,
 ) -> Result<impl IntoResponse, Problem> {
     Ok(accepted.ok(app.services.users.find(&who, id).await?))
+}
+
+/// Change a person
+///
+/// Takes the whole person; only `active` may be absent, and is then left as it is. `active: false` is as DELETE,
+/// `active: true` brings back who had left. Other roles are in the tokens of the next refresh.
+#[utoipa::path(
+    put, path = "/api/v1/users/{id}", tag = "users", security(("bearer" = [])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "Whom"),
+        ("If-Match" = Option<String>, Header, description = "`\"<version>\"`: only if it is still that one"),
+    ),
+    request_body = schema::UserUpdate,
+    responses((status = 200, description = "The person", body = schema::User)),
+)]
+async fn update(
+    who: Who,
+    State(app): State<App>,
+    accepted: Accepted,
+    PathId(id): PathId,
+    headers: HeaderMap,
+    Body(update): Body<UserUpdate>,
+) -> Result<impl IntoResponse, Problem> {
+    let expected = expected_version(&headers)?;
+    let users = &app.services.users;
+    Ok(accepted.ok(users.update(&who, id, update, expected).await?))
+}
+
+/// Deactivate a person
+///
+/// All sessions end at once; the history keeps the person.
+#[utoipa::path(
+    delete, path = "/api/v1/users/{id}", tag = "users", security(("bearer" = [])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "Whom"),
+        ("If-Match" = Option<String>, Header, description = "`\"<version>\"`: only if it is still that one"),
+    ),
+    responses((status = 204, description = "The person is not active")),
+)]
+async fn deactivate(
+    who: Who,
+    State(app): State<App>,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let expected = expected_version(&headers)?;
+    app.services.users.deactivate(&who, id, expected).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Change one's own password
+///
+/// All other sessions of the caller end. A wrong `current` is 401 `invalid_credentials`: the session is still
+/// good, and nothing is to be refreshed.
+#[utoipa::path(
+    post, path = "/api/v1/users/me/password", tag = "users", security(("bearer" = [])),
+    request_body = schema::PasswordChange,
+    responses((status = 204, description = "The new password signs in from now on")),
+)]
+async fn change_password(
+    who: Who,
+    State(app): State<App>,
+    Body(change): Body<PasswordChange>,
+) -> Result<impl IntoResponse, Problem> {
+    app.services.users.change_password(&who, change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Take a person's password away
+///
+/// The answer has a one-time token that signs in once in its place; all sessions of the person end.
+#[utoipa::path(
+    post, path = "/api/v1/users/{id}/password-reset", tag = "users", security(("bearer" = [])),
+    params(("id" = uuid::Uuid, Path, description = "Whose")),
+    responses((status = 200, description = "The person, with the token", body = schema::CreatedUser)),
+)]
+async fn reset_password(
+    who: Who,
+    State(app): State<App>,
+    accepted: Accepted,
+    PathId(id): PathId,
+) -> Result<impl IntoResponse, Problem> {
+    let reset = app.services.users.reset_password(&who, id).await?;
+    Ok(accepted.ok(Created::from(reset)))
 }
 
 /// Departments, newest first

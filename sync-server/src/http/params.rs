@@ -99,6 +99,17 @@ pub fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Text that a database can hold: PostgreSQL cannot even be asked for a NUL.
+///
+/// # Errors
+/// A clause saying what it should be.
+pub fn storable(text: &str) -> Result<String, String> {
+    if text.contains('\0') {
+        return Err("must not contain a NUL character".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A time (RFC 3339, any offset) in microseconds since the Unix epoch.
 ///
 /// # Errors

@@ -47,6 +47,8 @@ impl From<UserError> for Problem {
             UserError::Forbidden(forbidden) => forbidden.into(),
             UserError::NotFound => Self::new(Code::NotFound, said),
             UserError::EmailTaken => Self::new(Code::EmailTaken, said),
+            UserError::LastAdmin => Self::new(Code::LastAdmin, said),
+            UserError::PreconditionFailed { .. } => Self::new(Code::PreconditionFailed, said),
             UserError::IdTaken => Self::rule("op_id_reused", said),
             UserError::Invalid(problems) => problems.into(),
             UserError::Db(error) => error.into(),

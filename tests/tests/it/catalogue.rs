@@ -122,7 +122,121 @@ async fn the_requester_fills_no_level_of_their_own_chain(server: &Server) {
     }
 }
 
+/// The approvers of the chain that was pinned when this request was submitted, level by level.
+async fn pinned(phone: &Phone, id: uuid::Uuid) -> Vec<Value> {
+    let story = phone.story(id).await;
+    let submitted = story.iter().find(|item| item["event"] == "submitted");
+    let levels = submitted.expect("it was submitted")["detail"]["levels"].clone();
+    let levels = levels.as_array().expect("levels");
+    levels
+        .iter()
+        .map(|level| level["approverIds"].clone())
+        .collect()
+}
+
+async fn an_assignment_leaves_pinned_chains_alone(server: &Server) {
+    let admin = server.admin().await;
+    let (first, second) = (
+        new_approver(&admin, "first").await,
+        new_approver(&admin, "second").await,
+    );
+    let category = new_category(&admin, 1).await["id"].clone();
+    let assign = async |approver: &Value| {
+        let body = json!({"categoryId": category, "level": 1, "approverIds": [approver]});
+        made(admin.post("/api/v1/assignments", &body).await)
+    };
+    let assigned = assign(&first).await;
+    let mut phone = server.sales_phone().await;
+    let mut fields = server.complete().await;
+    fields["categoryId"] = category.clone();
+    let early = phone.new_id();
+    let draft = phone.upsert(early, fields.clone());
+    phone.sync([draft]).await;
+    let submit = phone.submit(early);
+    assert_eq!(applied(&mut phone, &submit).await, "applied");
+    assert_eq!(pinned(&phone, early).await, [json!([first])]);
+    let before = phone.look(early).await.ok().body;
+
+    let replaced = assign(&second).await;
+    assert_eq!(replaced["id"], assigned["id"]);
+    assert_eq!(replaced["version"], 2);
+    // Once a new request is pinned to the new approver, the news has arrived.
+    for _ in 0..400 {
+        let late = phone.new_id();
+        let draft = phone.upsert(late, fields.clone());
+        phone.sync([draft]).await;
+        let submit = phone.submit(late);
+        assert_eq!(phone.sync([submit]).await.verdicts(), ["applied"]);
+        if pinned(&phone, late).await == [json!([second])] {
+            assert_eq!(pinned(&phone, early).await, [json!([first])]);
+            assert_eq!(phone.look(early).await.ok().body, before);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the new assignment never arrives");
+}
+
+/// Sends the same submit until category and chain are known; returns the verdict that settled it.
+async fn applied(phone: &mut Phone, submit: &Value) -> String {
+    for _ in 0..400 {
+        let verdict = settled(phone, submit).await;
+        if verdict != "rejected/chain_incomplete?" {
+            return verdict;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the assignment never arrives");
+}
+
+async fn a_level_short_of_people_who_can_vote_is_refused_with_a_sentence(server: &Server) {
+    let admin = server.admin().await;
+    let category = new_category(&admin, 1).await["id"].clone();
+    let approver = new_approver(&admin, "leaver").await;
+    let sales = server.sales().await;
+    let assign = async |approvers: Value, quorum: u8| {
+        let body =
+            json!({"categoryId": category, "level": 1, "approverIds": approvers, "quorum": quorum});
+        admin.post("/api/v1/assignments", &body).await
+    };
+    let reply = assign(json!([approver, sales.user_id]), 2).await;
+    assert_eq!((reply.status, reply.code()), (400, "invalid_value"));
+    let error = &reply.body["errors"][0];
+    assert_eq!(error["pointer"], "/approverIds/1");
+    assert!(
+        error["detail"].as_str().unwrap().contains("is no approver"),
+        "{error}"
+    );
+    assert_eq!(
+        assign(json!([approver, sales.user_id]), 1).await.status,
+        201
+    );
+
+    let path = format!("/api/v1/users/{}", approver.as_str().unwrap());
+    let left = admin
+        .send(reqwest::Method::DELETE, &path, &[], Vec::new())
+        .await;
+    assert_eq!(left.unwrap().status, 204);
+    for _ in 0..400 {
+        let reply = assign(json!([approver]), 1).await;
+        if reply.status == 400 {
+            let error = &reply.body["errors"][0];
+            assert_eq!(error["pointer"], "/approverIds/0");
+            assert!(
+                error["detail"].as_str().unwrap().contains("has left"),
+                "{error}"
+            );
+            return;
+        }
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the catalogue never hears that somebody has left");
+}
+
 both_engines!(
+    an_assignment_leaves_pinned_chains_alone,
+    a_level_short_of_people_who_can_vote_is_refused_with_a_sentence,
     a_new_category_waits_for_its_event_and_then_for_its_chain,
     a_retired_category_is_refused_for_good,
     the_requester_fills_no_level_of_their_own_chain,

@@ -6,6 +6,7 @@
     reason = "a test ends where it cannot go on"
 )]
 
+mod access;
 mod again;
 mod busy;
 mod catalogue;
@@ -18,6 +19,7 @@ mod envelope;
 mod load;
 mod lock;
 mod order;
+mod people;
 mod privacy;
 mod pull;
 mod racing;

@@ -69,14 +69,63 @@ pub struct NewUser {
     pub locale: Option<String>,
 }
 
-/// A person that was created.
+/// A person as it shall be.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+pub struct UserUpdate {
+    /// The address that signs in; its case does not matter.
+    pub email: String,
+    /// As shown to others.
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+    /// What the person may do; at least one role.
+    #[schema(min_items = 1)]
+    pub roles: Vec<Role>,
+    /// An existing department; none where not given.
+    pub department_id: Option<Uuid>,
+    /// A sales region; none where not given.
+    #[schema(max_length = 64)]
+    pub region: Option<String>,
+    /// A language tag (BCP 47); none where not given.
+    pub locale: Option<String>,
+    /// False: the person leaves; true: comes back; not given: as before.
+    pub active: Option<bool>,
+}
+
+/// The caller's password, old and new.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordChange {
+    /// What the caller signed in with: the password or, of a new account, the one-time token.
+    #[schema(format = Password)]
+    pub current: String,
+    /// From now on.
+    #[schema(format = Password, min_length = 10, max_length = 256)]
+    pub new: String,
+}
+
+/// A person that was created, or whose password was reset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreatedUser {
-    /// The person.
-    #[serde(flatten)]
-    pub user: User,
-    /// Signs in once in place of a password; told only here.
+    /// Its id.
+    pub id: Uuid,
+    /// The address that signs in, in lower case.
+    pub email: String,
+    /// As shown to others.
+    pub name: String,
+    /// What the person may do.
+    pub roles: Vec<Role>,
+    /// The department the person works in.
+    pub department_id: Option<Uuid>,
+    /// A sales region.
+    pub region: Option<String>,
+    /// A language tag (BCP 47).
+    pub locale: Option<String>,
+    /// False once the person has left.
+    pub active: bool,
+    /// Goes up with each change.
+    pub version: i64,
+    /// Signs in once in place of a password, within 7 days; told only here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_time_token: Option<String>,
 }

@@ -1,11 +1,15 @@
 //! The description of the interface, made from the handlers: `/openapi.json`, and `/docs` to read it.
 
+mod errors;
+mod examples;
+
 use crate::api;
 use crate::problem::{Code, Document};
 use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
+use http::Method;
 use http::header::CONTENT_TYPE;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
@@ -64,14 +68,18 @@ impl Modify for Problems {
 pub fn openapi() -> OpenApi {
     let mut document = Described::openapi();
     document.merge(api::routes().into_openapi());
-    for item in document.paths.paths.values_mut() {
+    let components = document.components.get_or_insert_default();
+    examples::add(components);
+    for (path, item) in &mut document.paths.paths {
         let operations = [
-            &mut item.get,
-            &mut item.post,
-            &mut item.put,
-            &mut item.delete,
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::DELETE, &mut item.delete),
         ];
-        for operation in operations.into_iter().flatten() {
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            errors::describe(&method, path, operation, components);
             operation.responses.responses.insert(
                 "default".to_owned(),
                 RefOr::Ref(Ref::from_response_name("Problem")),
