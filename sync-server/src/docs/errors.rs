@@ -76,6 +76,54 @@ const PARTICULAR: &[(&str, &str, &[Answer])] = &[
         "/api/v1/requests/updates",
         &[P(Code::ResyncRequired)],
     ),
+    (
+        "POST",
+        "/api/v1/requests/{id}/withdraw",
+        &[R(Rule::NotWithdrawable)],
+    ),
+    (
+        "POST",
+        "/api/v1/approvals/sync",
+        &[
+            P(Code::WrongUser),
+            P(Code::ResyncRequired),
+            P(Code::BatchTooLarge),
+        ],
+    ),
+    (
+        "GET",
+        "/api/v1/approvals/updates",
+        &[P(Code::ResyncRequired)],
+    ),
+    ("POST", "/api/v1/approvals/{id}/approve", VOTE),
+    ("POST", "/api/v1/approvals/{id}/reject", VOTE),
+    ("POST", "/api/v1/approvals/{id}/rollback", ROLLBACK),
+];
+
+/// Why a vote is refused.
+const VOTE: &[Answer] = &[
+    R(Rule::OpIdReused),
+    R(Rule::StaleRevision),
+    R(Rule::SelfApproval),
+    R(Rule::ApproverInactive),
+    R(Rule::LevelNotOpen),
+    R(Rule::BasisChanged),
+    R(Rule::DuplicateApprover),
+    R(Rule::LevelSealed),
+    R(Rule::RollbackWindowOver),
+];
+
+/// Why a rollback is.
+const ROLLBACK: &[Answer] = &[
+    R(Rule::OpIdReused),
+    R(Rule::StaleRevision),
+    R(Rule::SelfApproval),
+    R(Rule::ApproverInactive),
+    R(Rule::LevelNotOpen),
+    R(Rule::BasisChanged),
+    R(Rule::NothingToRollBack),
+    R(Rule::LevelSealed),
+    R(Rule::RollbackWindowOver),
 ];
 
 /// Codes by status.

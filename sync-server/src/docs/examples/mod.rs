@@ -1,6 +1,7 @@
 //! An example of each body, by the name of its schema. They fit the demo organisation: what is sent by one is
 //! accepted there, and a test sends them all.
 
+mod approvals;
 mod catalogue;
 mod people;
 mod requests;
@@ -30,7 +31,8 @@ pub(super) fn add(components: &mut Components) {
     let all = people::all()
         .into_iter()
         .chain(catalogue::all())
-        .chain(requests::all());
+        .chain(requests::all())
+        .chain(approvals::all());
     for (name, example) in all {
         let Some(RefOr::T(schema)) = components.schemas.get_mut(name) else {
             continue; // a test finds bodies without an example

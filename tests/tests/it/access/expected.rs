@@ -17,13 +17,15 @@ pub(super) enum Of {
     Another,
     /// Another person's request.
     AnothersRequest,
+    /// An approval of another's chain.
+    AnothersApproval,
     /// A live category.
     Category,
     /// A live reason.
     Reason,
 }
 
-use Of::{Another, AnothersRequest, Category, Nothing, Own, Reason};
+use Of::{Another, AnothersApproval, AnothersRequest, Category, Nothing, Own, Reason};
 
 const REVOKED: &str = "401/session_revoked 401/session_revoked 401/session_revoked 401/session_revoked 401/session_revoked 401/session_revoked";
 
@@ -53,6 +55,20 @@ pub(super) const EXPECTED: &[(&str, Of, &str)] = &[
     ("GET /api/v1/requests/{id}", Nothing, "401 404 403 404 404 403"),
     ("GET /api/v1/requests/{id}/status", AnothersRequest, "401 404 403 200 200 403"),
     ("GET /api/v1/requests/{id}/status", Nothing, "401 404 403 404 404 403"),
+    ("POST /api/v1/requests/{id}/withdraw", AnothersRequest, "401 404 403 409/not_withdrawable 403 403"),
+    ("POST /api/v1/requests/{id}/withdraw", Nothing, "401 404 403 404 403 403"),
+    // Approvers, of their own chains.
+    ("GET /api/v1/approvals/incoming", Of::None, "401 403 200 403 403 403"),
+    ("GET /api/v1/approvals/history", Of::None, "401 403 200 403 403 403"),
+    ("POST /api/v1/approvals/sync", Of::None, "401 403 200 403 403 403"),
+    ("GET /api/v1/approvals/updates", Of::None, "401 403 200 403 403 403"),
+    ("GET /api/v1/approvals/updates/stream", Of::None, "401 403 200 403 403 403"),
+    ("POST /api/v1/approvals/{id}/approve", AnothersApproval, "401 403 404 403 403 403"),
+    ("POST /api/v1/approvals/{id}/approve", Nothing, "401 403 404 403 403 403"),
+    ("POST /api/v1/approvals/{id}/reject", AnothersApproval, "401 403 404 403 403 403"),
+    ("POST /api/v1/approvals/{id}/reject", Nothing, "401 403 404 403 403 403"),
+    ("POST /api/v1/approvals/{id}/rollback", AnothersApproval, "401 403 404 403 403 403"),
+    ("POST /api/v1/approvals/{id}/rollback", Nothing, "401 403 404 403 403 403"),
     // Admins. Without the role, a person who exists and one who does not look the same.
     ("GET /api/v1/users/{id}", Own, "- 200 200 200 200 200"),
     ("GET /api/v1/users/{id}", Another, "401 403 403 200 403 403"),

@@ -20,6 +20,7 @@ const ROLES: [&str; 5] = ["sales", "approver", "admin", "auditor", "service"];
 struct Records {
     another: Uuid,
     anothers_request: Uuid,
+    anothers_approval: String,
     category: String,
     reason: String,
 }
@@ -38,6 +39,7 @@ impl Records {
         Self {
             another: owner.actor.user_id,
             anothers_request,
+            anothers_approval: anothers_approval(server).await,
             category: made("/api/v1/categories", json!({"name": "Walked", "levels": 1})).await,
             reason: made("/api/v1/reasons", json!({"text": "Walked"})).await,
         }
@@ -50,10 +52,24 @@ impl Records {
             Of::Own => caller.user_id.to_string(),
             Of::Another => self.another.to_string(),
             Of::AnothersRequest => self.anothers_request.to_string(),
+            Of::AnothersApproval => self.anothers_approval.clone(),
             Of::Category => self.category.clone(),
             Of::Reason => self.reason.clone(),
         }
     }
+}
+
+/// One that waits for the demo organisation's `l1a`.
+async fn anothers_approval(server: &Server) -> String {
+    let l1 = server.sign_in("l1a@demo.athena", "athena-demo").await;
+    for _ in 0..200 {
+        let waiting = l1.get("/api/v1/approvals/incoming").await.ok().body;
+        if let Some(id) = waiting["items"][0]["id"].as_str() {
+            return id.to_owned();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("nothing waits for l1a");
 }
 
 /// The status and the code of what is answered; a stream is not waited for.
