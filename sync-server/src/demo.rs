@@ -1,6 +1,8 @@
-//! The requests of the demo organisation, pushed as its people's phones would push them.
+//! The requests of the demo organisation, pushed as its people's phones would push them, and voted on as
+//! its approvers would.
 
 use crate::services::Services;
+use domain_services::approval::{Act, ApprovalError};
 use domain_services::identity::{Identity, Role};
 use domain_services::paging::PageQuery;
 use domain_services::request::RequestError;
@@ -8,8 +10,9 @@ use domain_services::time::Ids;
 use domain_services::user::demo_user_id;
 use serde_json::{Value, json};
 use std::time::Duration;
+use sync_core::canonical::{Revision, approval_id};
 use sync_core::hlc::{Clock, NodeId, Stamp};
-use sync_core::wire::{Envelope, Format, Limits};
+use sync_core::wire::{Envelope, Format, Limits, VoteCommand};
 use uuid::Uuid;
 
 /// Namespace of the ids of the demo requests, which are the same at every start.
@@ -25,9 +28,12 @@ enum Fate {
     Draft,
     Submitted,
     Withdrawn,
+    /// Submitted, and voted on by one person a level, from level 1 up.
+    Voted(&'static [(&'static str, VoteCommand, &'static str)]),
 }
 
-use Fate::{Draft, Submitted, Withdrawn};
+use Fate::{Draft, Submitted, Voted, Withdrawn};
+use VoteCommand::{Approve, Reject};
 
 /// Owner (`sales1` to `sales5`), title, amount in minor units, category, fate.
 const REQUESTS: [(u8, &str, i64, &str, Fate); 12] = [
@@ -36,9 +42,15 @@ const REQUESTS: [(u8, &str, i64, &str, Fate); 12] = [
         "Train to the customer in Lyon",
         18_400,
         "Travel",
-        Submitted,
+        Voted(&[("l1a", Approve, "Have a good trip.")]),
     ),
-    (1, "Stand at the spring fair", 740_000, "Events", Submitted),
+    (
+        1,
+        "Stand at the spring fair",
+        740_000,
+        "Events",
+        Voted(&[("l1b", Approve, "As last year.")]),
+    ),
     (1, "Flyers for the summer", 56_000, "Campaigns", Draft),
     (2, "Hotel for the kick-off", 92_500, "Travel", Submitted),
     (2, "Breakfast with partners", 31_000, "Events", Withdrawn),
@@ -47,7 +59,10 @@ const REQUESTS: [(u8, &str, i64, &str, Fate); 12] = [
         "Radio spots, region north",
         2_300_000,
         "Campaigns",
-        Submitted,
+        Voted(&[
+            ("l1a", Approve, "Fits the plan."),
+            ("l2a", Approve, "Within this quarter's budget."),
+        ]),
     ),
     (3, "Flight to the training", 41_250, "Travel", Draft),
     (3, "Open house", 125_000, "Events", Submitted),
@@ -57,7 +72,7 @@ const REQUESTS: [(u8, &str, i64, &str, Fate); 12] = [
         "Posters at the stations",
         860_000,
         "Campaigns",
-        Submitted,
+        Voted(&[("l1b", Reject, "Not before the new logo.")]),
     ),
     (5, "Product evening", 68_000, "Events", Draft),
     (5, "Taxi to the airport", 4_600, "Travel", Withdrawn),
@@ -72,6 +87,9 @@ pub(crate) enum DemoError {
     /// The request service refused.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// The approval service refused.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// A batch could not be built, or was not taken.
     #[error("the demo requests cannot be pushed: {0}")]
     Batch(String),
@@ -115,6 +133,48 @@ pub(crate) async fn requests(services: &Services, ids: &Ids) -> Result<(), DemoE
             changes.extend(story(index, fate, &fields, &mut stamp));
         }
         push(services, &identity(person), &changes).await?;
+    }
+    for (index, (owner, .., fate)) in REQUESTS.into_iter().enumerate() {
+        if let Voted(votes) = fate {
+            vote(services, owner, request_id(index), votes).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Votes level by level; the first as soon as the approval service has heard of the request. Another node
+/// that started in the same moment says the same, which changes nothing.
+async fn vote(
+    services: &Services,
+    owner: u8,
+    request_id: Uuid,
+    votes: &[(&str, VoteCommand, &str)],
+) -> Result<(), DemoError> {
+    let request = services.requests.find(&identity(owner), request_id).await?;
+    let request = serde_json::to_value(&request).map_err(|e| DemoError::Batch(e.to_string()))?;
+    let revision: Revision = serde_json::from_value(request["revision"].clone())
+        .map_err(|error| DemoError::Batch(error.to_string()))?;
+    for ((person, vote, comment), level) in votes.iter().zip(1_u8..) {
+        let who = Identity {
+            user_id: demo_user_id(person),
+            roles: Role::Approver.into(),
+            ..identity(owner)
+        };
+        let act = Act {
+            approval_id: approval_id(request_id, &revision, level),
+            vote: *vote,
+            comment: Some((*comment).to_owned()),
+            revision: Some(revision),
+            op_id: None,
+        };
+        let mut tries = 0;
+        while let Err(error) = services.approvals.act(&who, act.clone(), None).await {
+            tries += 1;
+            if tries == TRIES || !matches!(error, ApprovalError::NotFound) {
+                return Err(error.into());
+            }
+            tokio::time::sleep(TRY_AGAIN_AFTER).await;
+        }
     }
     Ok(())
 }
