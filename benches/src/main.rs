@@ -51,16 +51,24 @@ pub(crate) struct Options {
     /// Phones, each with a connection of its own; raw gets as many.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) phones: u32,
+    /// Phones in `changes` and `poll`, each with a connection of its own: what many idle phones cost is
+    /// the question, and few requests meet when there are few.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) pollers: u32,
+    /// Raw's connections in `changes` and `poll`, where it does as many requests as all pollers
+    /// together. On two cores it is fastest with 8 to 16: more backends only wait for each other.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) raw_pollers: u32,
     /// Batches a phone pushes in a round.
     #[arg(long, default_value_t = 40)]
     pub(crate) batches: u32,
     /// Records in a batch.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub(crate) batch: u32,
-    /// Records every phone has before the pulls are measured.
+    /// Records every phone has before `bootstrap` is measured; before `changes` and `poll`, a tenth.
     #[arg(long, default_value_t = 10_000)]
     pub(crate) records: u32,
-    /// Requests a phone makes in a round of `changes`; polls are twice as many.
+    /// Requests a poller makes in a round of `changes`; polls are twice as many.
     #[arg(long, default_value_t = 500)]
     pub(crate) requests: u32,
     /// Rounds of product and raw at least.

@@ -94,6 +94,8 @@ pub(crate) struct Report {
     seed: u64,
     cores: usize,
     phones: u32,
+    pollers: u32,
+    raw_pollers: u32,
     batch: u32,
     batches: u32,
     records: u32,
@@ -108,6 +110,8 @@ impl Report {
             seed: stage.seed,
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             phones: options.phones,
+            pollers: options.pollers,
+            raw_pollers: options.raw_pollers,
             batch: options.batch,
             batches: options.batches,
             records: options.records,
@@ -124,13 +128,16 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut table = String::new();
         let head = format!(
-            "{} phones, batches of {}, {} cores, raw: {}, seed {}\n\n\
+            "{} phones, batches of {}, {} cores, raw: {}, seed {}\n\
+             changes and poll: {} phones, raw on {} connections\n\n\
              {:<10} {:<8} {:>10} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6}\n",
             self.phones,
             self.batch,
             self.cores,
             self.compared_with,
             self.seed,
+            self.pollers,
+            self.raw_pollers,
             "workload",
             "side",
             "a second",

@@ -64,15 +64,15 @@ impl Stage {
         Author::new(self.seed, self.authors.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Phones of as many new users, `a_user` phones each, signed in.
-    pub(crate) async fn phones(&self, a_user: u32) -> Result<Vec<Phone>> {
+    /// So many phones of new users, `a_user` phones each, signed in.
+    pub(crate) async fn phones(&self, count: u32, a_user: u32) -> Result<Vec<Phone>> {
         let admin = Account {
             email: self.options.admin.clone(),
             password: self.options.password.clone(),
         };
         let mut admin = Phone::sign_in(&self.target, &admin, self.author()).await?;
         let mut phones = Vec::new();
-        for _ in 0..self.options.phones / a_user {
+        for _ in 0..count / a_user {
             let account = Account {
                 email: format!("load-{}@load.athena", admin.author.id().simple()),
                 password: "a phone's password".to_owned(),
@@ -86,9 +86,9 @@ impl Stage {
     }
 
     /// The bare database this run compares with.
-    pub(crate) async fn raw(&self) -> Result<Raw> {
+    pub(crate) async fn raw(&self, connections: u32) -> Result<Raw> {
         match (&self.options.pg, &self.options.raw_sqlite) {
-            (Some(url), _) => Raw::postgres(url, self.options.phones).await,
+            (Some(url), _) => Raw::postgres(url, connections).await,
             (None, Some(folder)) => Raw::sqlite(folder).await,
             (None, None) => Ok(Raw::None),
         }

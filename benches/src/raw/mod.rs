@@ -25,7 +25,7 @@ pub(crate) struct Rows {
 pub(crate) enum Raw {
     /// Nothing to compare with.
     None,
-    /// As many connections as there are phones.
+    /// As many connections as there are phones, or as raw is fastest with.
     Postgres(Vec<PgConnection>),
     /// SQLite has one writer, so raw has one connection.
     Sqlite(Box<SqliteConnection>),

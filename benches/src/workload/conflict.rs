@@ -34,7 +34,7 @@ pub(super) struct Conflict<'s> {
 
 impl<'s> Conflict<'s> {
     pub(super) async fn set(stage: &'s Stage) -> Result<Self> {
-        let mut phones = stage.phones(2).await?;
+        let mut phones = stage.phones(stage.options.phones, 2).await?;
         if phones.is_empty() {
             return Err("the conflict mix needs two phones at least".into());
         }
@@ -44,7 +44,7 @@ impl<'s> Conflict<'s> {
             phones: Vec::new(),
             records: Vec::new(),
             expected: HashMap::new(),
-            raw: stage.raw().await?,
+            raw: stage.raw(stage.options.phones).await?,
             raw_pairs: Vec::new(),
             places: Places::default(),
         };

@@ -22,7 +22,7 @@ select (lpad(to_hex(1600000000000 + n), 12, '0') || '7' || substr(md5(n::text), 
   currency, category_id, reason_id, department_id, region, needed_by, justification, stamps, status, last_op, \
   last_digest \
 from generate_series($2::bigint, $3::bigint) n, \
-  (select * from request.request where owner_id = any($1) limit 1) as some";
+  (select * from request.request where owner_id = any($1) limit 1) as sample";
 
 pub(super) async fn run(stage: &Stage) -> Result<Line> {
     let url = stage.options.pg.as_ref().ok_or("the history needs --pg")?;

@@ -67,7 +67,7 @@ trait Workload {
 /// Runs the asked workloads in their order.
 pub(crate) async fn run(stage: &Stage) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    let mut filled = None;
+    let (mut few, mut many) = (None, None);
     for &name in &stage.options.workload {
         eprintln!("{} …", name.as_str());
         let line = match name {
@@ -80,9 +80,13 @@ pub(crate) async fn run(stage: &Stage) -> Result<Vec<Line>> {
                 .await
                 .map_err(|error| format!("history: {error}"))?,
             Name::Bootstrap | Name::Changes | Name::Poll => {
-                let filled = match &mut filled {
+                let (kept, crowd) = match name {
+                    Name::Bootstrap => (&mut few, pull::Crowd::few(stage)),
+                    _ => (&mut many, pull::Crowd::many(stage)),
+                };
+                let filled = match kept {
                     Some(filled) => filled,
-                    none => none.insert(pull::Filled::set(stage).await?),
+                    none => none.insert(pull::Filled::set(stage, crowd).await?),
                 };
                 rounds(name, stage, &mut pull::Pull::of(name, stage, filled)).await?
             }

@@ -17,8 +17,40 @@ use uuid::Uuid;
 const CHANGES: u32 = 10;
 const UPSERT: &str = "\"kind\":\"upsert\"";
 
+/// Who pulls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Crowd {
+    phones: u32,
+    raw_connections: u32,
+    /// Of each phone, and of each owner of raw.
+    records: u32,
+}
+
+impl Crowd {
+    /// Phones with much to pull.
+    pub(super) fn few(stage: &Stage) -> Self {
+        let options = &stage.options;
+        Self {
+            phones: options.phones,
+            raw_connections: options.phones,
+            records: options.records.max(CHANGES + 1),
+        }
+    }
+
+    /// Phones that ask whether there is something.
+    pub(super) fn many(stage: &Stage) -> Self {
+        let options = &stage.options;
+        Self {
+            phones: options.pollers,
+            raw_connections: options.raw_pollers,
+            records: (options.records / 10).max(CHANGES + 1),
+        }
+    }
+}
+
 /// Phones and raw owners that have their records already.
 pub(super) struct Filled {
+    crowd: Crowd,
     phones: Vec<Phone>,
     /// Of each phone: `lastSync` ten changes before the end, and at the end.
     marks: Vec<(String, String)>,
@@ -28,10 +60,10 @@ pub(super) struct Filled {
 }
 
 impl Filled {
-    pub(super) async fn set(stage: &Stage) -> Result<Self> {
-        let records = stage.options.records.max(CHANGES + 1);
+    pub(super) async fn set(stage: &Stage, crowd: Crowd) -> Result<Self> {
+        let records = crowd.records;
         let jobs = stage
-            .phones(1)
+            .phones(crowd.phones, 1)
             .await?
             .into_iter()
             .map(|phone| (phone, ()))
@@ -49,10 +81,10 @@ impl Filled {
         for phone in &mut phones {
             marks.push(find_marks(phone, records).await?);
         }
-        let mut raw = stage.raw().await?;
+        let mut raw = stage.raw(crowd.raw_connections).await?;
         let mut places = Places::default();
         let (mut raw_owners, mut queues) = (Vec::new(), Vec::new());
-        for _ in 0..stage.options.phones {
+        for _ in 0..crowd.raw_connections {
             let mut author = stage.author();
             let owner_id = author.id();
             let drafts: Vec<(i64, Draft)> = (0..records)
@@ -74,6 +106,7 @@ impl Filled {
         let heads: Vec<(Uuid, i64)> = raw_owners.iter().map(|&(id, _, last)| (id, last)).collect();
         raw.set_heads(&heads).await?;
         Ok(Self {
+            crowd,
             phones,
             marks,
             raw,
@@ -99,7 +132,7 @@ impl<'s> Pull<'s> {
     }
 
     fn records(&self) -> u32 {
-        self.stage.options.records.max(CHANGES + 1)
+        self.filled.crowd.records
     }
 
     fn times(&self) -> u32 {
@@ -108,6 +141,12 @@ impl<'s> Pull<'s> {
             Name::Changes => self.stage.options.requests,
             _ => 2 * self.stage.options.requests,
         }
+    }
+
+    /// As many requests as all phones together, shared among raw's connections.
+    fn raw_times(&self) -> u32 {
+        let crowd = self.filled.crowd;
+        (self.times() * crowd.phones).div_ceil(crowd.raw_connections)
     }
 }
 
@@ -177,7 +216,7 @@ impl Workload for Pull<'_> {
             .collect();
         self.filled
             .raw
-            .read(&self.stage.meter, reads, self.times())
+            .read(&self.stage.meter, reads, self.raw_times())
             .await
     }
 

@@ -34,8 +34,8 @@ struct Batch {
 
 impl<'s> Push<'s> {
     pub(super) async fn set(stage: &'s Stage, again: bool) -> Result<Self> {
-        let phones = stage.phones(1).await?;
-        let raw = stage.raw().await?;
+        let phones = stage.phones(stage.options.phones, 1).await?;
+        let raw = stage.raw(stage.options.phones).await?;
         let raw_people = (0..stage.options.phones)
             .map(|_| {
                 let mut author = stage.author();

@@ -14,6 +14,18 @@ use sync_core::hlc::Stamp;
 use sync_core::verdict::Code;
 use uuid::Uuid;
 
+/// What a page takes beside its changes.
+const PAGE_BYTES: usize = 256;
+
+/// What a record with all of its fields takes beyond one with some.
+const ALL_FIELDS_BYTES: usize = 400;
+
+/// What the result of an item takes beside its record.
+const RESULT_BYTES: usize = 320;
+
+/// What a record with all of its fields and middling texts takes.
+const RECORD_BYTES_MAX: usize = 1_400;
+
 /// A page of a user's feed.
 #[derive(Debug)]
 pub struct Page {
@@ -21,11 +33,19 @@ pub struct Page {
     pub(super) last_sync_us: i64,
     pub(super) has_more: bool,
     pub(super) rows: Rows,
+    /// Of the rows, roughly, on the wire.
+    pub(super) size_bytes: usize,
     /// Records whose sender has just seen them in the answer to its own push.
     pub(super) left_out: HashSet<Uuid>,
 }
 
 impl Page {
+    /// What it takes on the wire at most, roughly: how large a buffer to write it into.
+    #[must_use]
+    pub fn size_bytes_max(&self) -> usize {
+        PAGE_BYTES + self.size_bytes + self.rows.len() * ALL_FIELDS_BYTES
+    }
+
     /// A page without news.
     pub(super) fn empty(server_us: i64, last_sync_us: i64) -> Self {
         Self {
@@ -33,6 +53,7 @@ impl Page {
             last_sync_us,
             has_more: false,
             rows: Rows::default(),
+            size_bytes: 0,
             left_out: HashSet::new(),
         }
     }
@@ -93,6 +114,18 @@ pub struct PushAnswer {
     pub(super) records: HashMap<Uuid, Stored>,
     /// `None` where the phone asked for no pull.
     pub(super) pull: Option<Page>,
+}
+
+impl PushAnswer {
+    /// What it takes on the wire at most, roughly: how large a buffer to write it into.
+    #[must_use]
+    pub fn size_bytes_max(&self) -> usize {
+        let records = self.items.iter().filter(|item| item.with_record).count();
+        PAGE_BYTES
+            + self.items.len() * RESULT_BYTES
+            + records * RECORD_BYTES_MAX
+            + self.pull.as_ref().map_or(0, Page::size_bytes_max)
+    }
 }
 
 impl Serialize for PushAnswer {

@@ -4,7 +4,7 @@ use super::answer::Page;
 use super::model::{Head, Status};
 use super::push::check_position;
 use super::service::{RequestError, RequestService};
-use super::store::{self, FIRST_ENTRIES_MAX, Filter, RequestRow};
+use super::store::{self, Extent, FIRST_ENTRIES_MAX, Filter, RequestRow};
 use super::view::View;
 use crate::db::{DbError, Rows};
 use crate::identity::{Identity, Role};
@@ -118,7 +118,7 @@ impl RequestService {
             Some(last) if first.len() == FIRST_ENTRIES_MAX && missing > 0 => last,
             _ => return Ok(first),
         };
-        let Some(last) = first.get::<RequestRow<'_>>(last)? else {
+        let Some(last) = first.get::<Extent>(last)? else {
             return Ok(first);
         };
         let missing = i64::try_from(missing).unwrap_or(i64::MAX);
@@ -135,14 +135,14 @@ impl RequestService {
         server_us: i64,
     ) -> Result<Page, RequestError> {
         let mut fitting = 0;
-        let mut bytes = 0;
+        let mut size_bytes = 0;
         let mut last_sync_us = after_us;
-        for row in rows.decode::<RequestRow<'_>>().take(limit as usize) {
-            if bytes >= self.settings.page_bytes_max {
+        for row in rows.decode::<Extent>().take(limit as usize) {
+            if size_bytes >= self.settings.page_bytes_max {
                 break;
             }
             let row = row?;
-            bytes += row.size_bytes();
+            size_bytes += row.size_bytes;
             last_sync_us = row.at_us;
             fitting += 1;
         }
@@ -151,6 +151,7 @@ impl RequestService {
         Ok(Page {
             has_more,
             rows,
+            size_bytes,
             ..Page::empty(server_us, last_sync_us)
         })
     }

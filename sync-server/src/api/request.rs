@@ -66,7 +66,8 @@ async fn sync(
         .requests
         .push(&who, &envelope, Some(&parent))
         .await?;
-    Ok(accepted.ok(answer))
+    let size_bytes = answer.size_bytes_max();
+    Ok(accepted.ok(answer).sized(size_bytes))
 }
 
 /// What changed, in commit order
@@ -89,7 +90,9 @@ async fn updates(
     query.check()?;
     let since = since.map_or(Since::Beginning, Since::After);
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    Ok(accepted.ok(app.services.requests.updates(&who, since, limit).await?))
+    let page = app.services.requests.updates(&who, since, limit).await?;
+    let size_bytes = page.size_bytes_max();
+    Ok(accepted.ok(page).sized(size_bytes))
 }
 
 /// "Pull now", as server-sent events

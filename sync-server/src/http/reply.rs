@@ -7,8 +7,8 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// First size of the buffer an answer is written into.
-const BUFFER: usize = 512;
+/// First size of the buffer an answer is written into, where nobody says better.
+const BUFFER_BYTES: usize = 512;
 
 /// A value on its way out.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub struct Answer<T> {
     status: StatusCode,
     format: Format,
     headers: Vec<(HeaderName, HeaderValue)>,
+    size_bytes: usize,
     value: T,
 }
 
@@ -26,6 +27,7 @@ impl Accepted {
             status: StatusCode::OK,
             format: self.0,
             headers: Vec::new(),
+            size_bytes: BUFFER_BYTES,
             value,
         }
     }
@@ -51,6 +53,14 @@ impl Accepted {
 }
 
 impl<T> Answer<T> {
+    /// Roughly so large: a buffer that grows by doubling copies, and takes up, several times what
+    /// it ends up holding.
+    #[must_use]
+    pub fn sized(mut self, bytes: usize) -> Self {
+        self.size_bytes = bytes;
+        self
+    }
+
     /// Another header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -61,7 +71,7 @@ impl<T> Answer<T> {
 
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
-        let body = match encode(&self.value, self.format) {
+        let body = match encode(&self.value, self.format, self.size_bytes) {
             Ok(body) => body,
             Err(problem) => return problem.into_response(),
         };
@@ -77,8 +87,8 @@ impl<T: Serialize> IntoResponse for Answer<T> {
 }
 
 /// The bytes of a value. MessagePack has the same structure and the same strings as JSON.
-fn encode(value: &impl Serialize, format: Format) -> Result<Vec<u8>, Problem> {
-    let mut buffer = Vec::with_capacity(BUFFER);
+fn encode(value: &impl Serialize, format: Format, size_bytes: usize) -> Result<Vec<u8>, Problem> {
+    let mut buffer = Vec::with_capacity(size_bytes);
     match format {
         Format::Json => serde_json::to_writer(&mut buffer, value).map_err(Problem::internal)?,
         Format::MessagePack => {
@@ -108,9 +118,9 @@ mod tests {
             note: None,
         };
         let json: serde_json::Value =
-            serde_json::from_slice(&encode(&record, Format::Json).unwrap()).unwrap();
+            serde_json::from_slice(&encode(&record, Format::Json, 0).unwrap()).unwrap();
         let packed: serde_json::Value =
-            rmp_serde::from_slice(&encode(&record, Format::MessagePack).unwrap()).unwrap();
+            rmp_serde::from_slice(&encode(&record, Format::MessagePack, 0).unwrap()).unwrap();
         assert_eq!(json, packed);
         assert_eq!(json["id"], "00000000-0000-0000-0000-000000000007");
     }

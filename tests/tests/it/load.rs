@@ -9,6 +9,10 @@ async fn every_workload_runs_and_checks(engine: Engine) {
     load.args([
         "--phones",
         "4",
+        "--pollers",
+        "6",
+        "--raw-pollers",
+        "3",
         "--batches",
         "2",
         "--batch",

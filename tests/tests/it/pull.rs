@@ -310,7 +310,31 @@ async fn a_big_pull_ends_its_pages_at_a_mebibyte(server: &Server) {
     assert_eq!(reader.store.len(), 150);
 }
 
+async fn pulls_at_the_same_time_find_each_its_own(server: &Server) {
+    let mut readers = Vec::new();
+    for count in [0, 1, 10, 31, 32, 33, 70] {
+        let mut writer = server.sales_phone().await;
+        let ids = drafts(&mut writer, count).await;
+        for limit in [1, 31, 32, 33, 500] {
+            readers.push((writer.sibling(), ids.clone(), limit));
+        }
+    }
+    let pulls = readers.into_iter().map(|(mut reader, ids, limit)| {
+        tokio::spawn(async move {
+            let page = reader.page(limit).await;
+            let found: Vec<String> = page.changes().iter().map(entry).collect();
+            let expected = upserts(&ids[..limit.min(ids.len())]);
+            assert_eq!(found, expected, "{limit} of {}", ids.len());
+            assert_eq!(page.body["hasMore"], ids.len() > limit);
+        })
+    });
+    for pull in pulls.collect::<Vec<_>>() {
+        pull.await.unwrap();
+    }
+}
+
 both_engines!(
+    pulls_at_the_same_time_find_each_its_own,
     a_page_ends_in_the_middle_of_a_batch,
     what_changes_while_a_phone_pages_comes_again,
     nothing_new_is_nothing_and_the_place_stands,

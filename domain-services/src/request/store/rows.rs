@@ -28,6 +28,9 @@ pub(super) use {columns, ruling_columns};
 /// How many columns [`columns`] names.
 pub(super) const COLUMNS: usize = 20;
 
+/// What a record takes on the wire beside its texts: one with some of its fields.
+const RECORD_BYTES: usize = 800;
+
 /// A request as a reader sees it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::request) struct RequestRow<'r> {
@@ -51,6 +54,32 @@ pub(in crate::request) struct RequestRow<'r> {
     pub(in crate::request) revision: Option<&'r [u8]>,
     pub(in crate::request) submitted_us: Option<i64>,
     pub(in crate::request) final_us: Option<i64>,
+}
+
+/// How far a page reaches with a row, without the rest of it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::request) struct Extent {
+    pub(in crate::request) at_us: i64,
+    /// Roughly what the record takes on the wire.
+    pub(in crate::request) size_bytes: usize,
+}
+
+impl<'r, R> FromRow<'r, R> for Extent
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let title: Option<&str> = row.try_get_unchecked(4)?;
+        let justification: Option<&str> = row.try_get_unchecked(12)?;
+        let texts = title.map_or(0, str::len) + justification.map_or(0, str::len);
+        Ok(Self {
+            at_us: row.try_get_unchecked(2)?,
+            size_bytes: RECORD_BYTES + texts,
+        })
+    }
 }
 
 /// Columns are read by position and without comparing their types with Rust's: both are the same in
@@ -101,11 +130,6 @@ impl<'r> RequestRow<'r> {
             submitted_us: row.try_get_unchecked(from + 18)?,
             final_us: row.try_get_unchecked(from + 19)?,
         })
-    }
-
-    /// Roughly what the record takes on the wire.
-    pub(in crate::request) fn size_bytes(&self) -> usize {
-        800 + self.title.map_or(0, str::len) + self.justification.map_or(0, str::len)
     }
 
     fn text(&self, root: Option<Stamp>) -> Result<Text, DbError> {
