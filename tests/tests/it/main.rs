@@ -8,6 +8,7 @@
 
 mod access;
 mod again;
+mod approver_pull;
 mod busy;
 mod catalogue;
 mod clock;
@@ -21,6 +22,7 @@ mod envelope;
 mod journey;
 mod load;
 mod lock;
+mod nodes;
 mod order;
 mod people;
 mod privacy;
@@ -34,3 +36,4 @@ mod statements;
 mod text;
 mod votes;
 mod windows;
+mod withdrawn;
