@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// An approver of a category of its own, who has no feed yet.
 async fn newcomer(server: &Server) -> (Phone, String) {
-    let approver = server.person(&["approver"]).await;
+    let approver = server.phone_with(&["approver"]).await;
     let l2a = server.phone_of("l2a").await;
     let category = server.category(&[(&[&approver], 1), (&[&l2a], 1)]).await;
     (approver, category)
@@ -228,7 +228,7 @@ async fn who_loses_the_role_loses_the_approvals_until_it_comes_back(server: &Ser
     let yes = approver.approve(requests[2].approval(1));
     approver.sync_votes([yes]).await;
     // The token lives, the role is gone.
-    server.change_person(person, &["sales"], true).await;
+    server.change_roles(person, &["sales"]).await;
     let mut removed = Vec::new();
     while removed.len() < 3 {
         removed.extend(approver.pull_approvals().await.ids());
@@ -252,7 +252,7 @@ async fn who_loses_the_role_loses_the_approvals_until_it_comes_back(server: &Ser
         "{fresh:?}"
     );
 
-    server.change_person(person, &["approver"], true).await;
+    server.change_roles(person, &["approver"]).await;
     arrived(&mut approver, &requests).await;
     assert_eq!(approver.approvals.len(), 3);
     assert_eq!(
@@ -266,8 +266,8 @@ async fn who_loses_the_role_loses_the_approvals_until_it_comes_back(server: &Ser
 
 async fn a_push_leaves_out_of_its_pull_what_it_answered(server: &Server) {
     let mut sales = server.sales_phone().await;
-    let approver = server.person(&["approver"]).await;
-    let colleague = server.person(&["approver"]).await;
+    let approver = server.phone_with(&["approver"]).await;
+    let colleague = server.phone_with(&["approver"]).await;
     let category = server.category(&[(&[&approver, &colleague], 2)]).await;
     let (mut approver, mut colleague) = (approver, colleague);
     let requests = sales.submitted_many(&category, 4).await;

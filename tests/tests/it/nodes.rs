@@ -11,7 +11,7 @@ use tests::{Deadlocks, Engine, Phone, Server, Setup, ShiftedClock, Submitted, lo
 
 async fn two_nodes() -> (Server, Server) {
     let one = Server::start(Engine::Postgres).await;
-    let two = one.beside(Setup::default()).await;
+    let two = one.beside().await;
     (one, two)
 }
 
@@ -170,10 +170,10 @@ async fn nodes_whose_clocks_differ_by_minutes_agree() {
     let windows = || Setup::windows(Duration::from_mins(2), Duration::from_mins(1));
     let right = Server::start_as(Engine::Postgres, windows()).await;
     let fast = right
-        .beside(windows().by(&ShiftedClock::wrong_by(300_000)))
+        .beside_as(windows().by(&ShiftedClock::wrong_by(300_000)))
         .await;
     let slow = right
-        .beside(windows().by(&ShiftedClock::wrong_by(-300_000)))
+        .beside_as(windows().by(&ShiftedClock::wrong_by(-300_000)))
         .await;
     let mut sales = right.sales_phone().await;
     let mut l1a = right.phone_of("l1a").await;

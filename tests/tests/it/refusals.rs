@@ -95,7 +95,7 @@ async fn a_vote_cites_the_revision_it_saw(server: &Server) {
 
 async fn nobody_decides_about_an_own_request(server: &Server) {
     // Both roles, and named in the chain of the category.
-    let mut both = server.person(&["sales", "approver"]).await;
+    let mut both = server.phone_with(&["sales", "approver"]).await;
     let mut l1a = server.phone_of("l1a").await;
     let category = server.category(&[(&[&both, &l1a], 1)]).await;
     let request = both.submitted(&category).await;
@@ -169,16 +169,14 @@ async fn one_person_fills_one_level(server: &Server) {
 
 async fn who_left_decides_nothing_any_more(server: &Server) {
     let mut sales = server.sales_phone().await;
-    let mut leaver = server.person(&["approver"]).await;
+    let mut leaver = server.phone_with(&["approver"]).await;
     let l1a = server.phone_of("l1a").await;
     let category = server.category(&[(&[&leaver, &l1a], 1)]).await;
     let request = sales.submitted(&category).await;
     let id = request.approval(1);
     leaver.wait_for(id).await;
     let vote = leaver.approve(id);
-    server
-        .change_person(leaver.actor.user_id, &["approver"], false)
-        .await;
+    server.change_roles(leaver.actor.user_id, &["sales"]).await;
     // The token lives for a while; the queue of the phone arrives with it.
     while leaver.approvals.contains_key(&id) {
         leaver.pull_approvals().await;

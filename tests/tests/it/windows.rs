@@ -211,8 +211,9 @@ async fn pass(
     }
 }
 
-const HOUR: Duration = Duration::from_hours(1);
-const MINUTE: Duration = Duration::from_mins(1);
+fn minutes(count: u64) -> Duration {
+    Duration::from_mins(count)
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vote_changed_in_the_last_minute_of_window_and_grace() {
@@ -230,13 +231,13 @@ async fn a_vote_changed_in_the_last_minute_of_window_and_grace() {
 
     pass(
         &clock,
-        24 * HOUR - MINUTE,
+        minutes(24 * 60 - 1),
         &server,
         &mut [("l1a", &mut l1a)],
     )
     .await;
     let inside = [l1a.reject(ids[0]), l1a.reject(ids[1]), l1a.approve(ids[2])];
-    pass(&clock, 2 * MINUTE, &server, &mut [("l1a", &mut l1a)]).await;
+    pass(&clock, minutes(2), &server, &mut [("l1a", &mut l1a)]).await;
     let outside = l1a.reject(ids[3]);
     assert_eq!(
         l1a.sync_votes([outside]).await.verdicts(),
@@ -245,7 +246,7 @@ async fn a_vote_changed_in_the_last_minute_of_window_and_grace() {
     // Hour 35:59.
     pass(
         &clock,
-        12 * HOUR - 2 * MINUTE,
+        minutes(12 * 60 - 2),
         &server,
         &mut [("l1a", &mut l1a)],
     )
@@ -256,7 +257,7 @@ async fn a_vote_changed_in_the_last_minute_of_window_and_grace() {
     assert_eq!(reply.result(0)["record"]["status"], "rejected");
     // Hour 36:01.
     let mut both = [("l1a", &mut l1a), ("sales1", &mut sales)];
-    pass(&clock, 2 * MINUTE, &server, &mut both).await;
+    pass(&clock, minutes(2), &server, &mut both).await;
     assert_eq!(
         l1a.sync_votes([too_late]).await.verdicts(),
         ["rejected/level_sealed"]
@@ -277,7 +278,7 @@ async fn a_vote_changed_in_the_last_minute_of_window_and_grace() {
         (&record["status"], &record["final"]),
         (&json!("rejected"), &json!(false))
     );
-    pass(&clock, 23 * HOUR, &server, &mut [("l1a", &mut l1a)]).await;
+    pass(&clock, minutes(23 * 60), &server, &mut [("l1a", &mut l1a)]).await;
     let back = l1a.rollback(ids[0]);
     let reply = l1a.sync_votes([back]).await;
     assert_eq!(reply.verdicts(), ["applied"]);
@@ -285,7 +286,7 @@ async fn a_vote_changed_in_the_last_minute_of_window_and_grace() {
     let yes = l1a.approve(ids[0]);
     assert_eq!(l1a.sync_votes([yes]).await.verdicts(), ["applied"]);
     let mut both = [("l1a", &mut l1a), ("sales1", &mut sales)];
-    pass(&clock, 36 * HOUR, &server, &mut both).await;
+    pass(&clock, minutes(36 * 60), &server, &mut both).await;
     let record = sales
         .wait_request(requests[0].id, |record| record["final"] == true)
         .await;

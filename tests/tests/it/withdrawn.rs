@@ -215,8 +215,8 @@ async fn fifty_withdrawals_race_the_last_seal(server: &Server) {
 /// A request whose chain has lost too many: L1 has decided and is sealed, nobody is left at L2.
 async fn stalled(server: &Server, sales: &mut Phone) -> (Submitted, Phone) {
     let mut l1a = server.phone_of("l1a").await;
-    let l2a = server.person(&["approver"]).await;
-    let l2b = server.person(&["approver"]).await;
+    let l2a = server.phone_with(&["approver"]).await;
+    let l2b = server.phone_with(&["approver"]).await;
     let category = server.category(&[(&[&l1a], 1), (&[&l2a, &l2b], 2)]).await;
     let (mut l2a, mut l2b) = (l2a, l2b);
     let request = sales.submitted(&category).await;
@@ -243,12 +243,7 @@ async fn stalled(server: &Server, sales: &mut Phone) -> (Submitted, Phone) {
             }
         }
     }
-    server
-        .change_person(l2b.actor.user_id, &["approver"], false)
-        .await;
-    while l2b.approvals.contains_key(&two) {
-        l2b.pull_approvals().await;
-    }
+    server.deactivate(l2b.actor.user_id).await;
     (request, l2a)
 }
 
@@ -291,7 +286,7 @@ async fn a_chain_without_a_quorum_is_withdrawn_by_its_owner_or_an_admin(server: 
 
 async fn a_chain_whose_people_came_back_goes_on(server: &Server) {
     let mut sales = server.sales_phone().await;
-    let l1 = server.person(&["approver"]).await;
+    let l1 = server.phone_with(&["approver"]).await;
     let category = server.category(&[(&[&l1], 1)]).await;
     let mut l1 = l1;
     let request = sales.submitted(&category).await;
@@ -302,11 +297,11 @@ async fn a_chain_whose_people_came_back_goes_on(server: &Server) {
     let refused = admin.post(&path, &json!({})).await;
     assert_eq!((refused.status, refused.code()), (409, "not_withdrawable"));
     let person = l1.actor.user_id;
-    server.change_person(person, &["approver"], false).await;
+    server.change_roles(person, &["sales"]).await;
     while l1.approvals.contains_key(&id) {
         l1.pull_approvals().await;
     }
-    server.change_person(person, &["approver"], true).await;
+    server.change_roles(person, &["approver"]).await;
     l1.wait_for(id).await;
     told(server, request.id).await;
     let refused = admin.post(&path, &json!({})).await;
