@@ -65,6 +65,11 @@ impl Actor {
 
     /// The fields of a draft that can be submitted: one level, so L1 decides alone.
     pub async fn complete(&self) -> Value {
+        self.complete_in("Travel").await
+    }
+
+    /// The fields of a draft that can be submitted, in this category.
+    pub async fn complete_in(&self, name: &str) -> Value {
         let first = |list: &Value, fits: &dyn Fn(&Value) -> bool| {
             let items = list["items"].as_array().expect("items");
             let found = items
@@ -74,7 +79,7 @@ impl Actor {
         };
         let categories = self.get("/api/v1/categories?limit=1000").await.body;
         let reasons = self.get("/api/v1/reasons?limit=1000").await.body;
-        let category = first(&categories, &|category| category["name"] == "Travel");
+        let category = first(&categories, &|category| category["name"] == name);
         let reason = first(&reasons, &|reason| {
             reason["categoryId"].is_null() || reason["categoryId"] == category
         });

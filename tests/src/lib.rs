@@ -31,18 +31,33 @@
 )]
 
 mod actor;
+mod books;
+mod clock;
 mod database;
+mod office;
 mod phone;
 mod process;
 mod reply;
 mod server;
+mod setup;
+mod votes;
 
 pub use actor::Actor;
+pub use books::Deadlocks;
+pub use clock::ShiftedClock;
 pub use database::Engine;
+pub use office::Submitted;
 pub use phone::{Phone, Since};
 pub use process::Process;
 pub use reply::{Page, Reply, entry};
 pub use server::Server;
+pub use setup::Setup;
+
+/// How long a test waits for what must come. On a loaded machine it may take long; it never takes for ever.
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Between two looks.
+pub(crate) const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(5);
 
 use domain_services::time::{Clock, SystemClock};
 
@@ -58,23 +73,32 @@ pub fn long_run() -> bool {
     std::env::var_os("ATHENA_LONG").is_some()
 }
 
-/// Runs a story (`async fn(&Server)`) on a fresh server of each engine.
+/// Runs a story (`async fn(&Server)`) on a fresh server of each engine; with `setup => story, …` on one
+/// that is set up by that function.
 #[macro_export]
 macro_rules! both_engines {
-    ($($story:ident),+ $(,)?) => { $(
+    ($($story:ident),+ $(,)?) => {
+        $crate::both_engines!($crate::Setup::default => $($story),+);
+    };
+    ($setup:path => $($story:ident),+ $(,)?) => { $(
         mod $story {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_sqlite() {
-                let server = $crate::Server::start($crate::Engine::Sqlite).await;
+            #[allow(unused_imports, reason = "a setup may be named by its whole path")]
+            use super::*;
+
+            async fn told(engine: $crate::Engine) {
+                let server = $crate::Server::start_as(engine, $setup()).await;
                 super::$story(&server).await;
                 server.stop().await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                Box::pin(told($crate::Engine::Sqlite)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_postgres() {
-                let server = $crate::Server::start($crate::Engine::Postgres).await;
-                super::$story(&server).await;
-                server.stop().await;
+                Box::pin(told($crate::Engine::Postgres)).await;
             }
         }
     )+ };

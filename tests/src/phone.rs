@@ -36,6 +36,10 @@ pub struct Phone {
     pub since: Since,
     /// Its records by id, as the server last told.
     pub store: BTreeMap<Uuid, Value>,
+    /// Its place in the feed of approvals.
+    pub approvals_since: Since,
+    /// Its approvals by id, as the server last told.
+    pub approvals: BTreeMap<Uuid, Value>,
     /// The id of its installation.
     pub device_id: Uuid,
     random: StdRng,
@@ -64,6 +68,8 @@ impl Phone {
             offset_ms: 0,
             since: Since::Absent,
             store: BTreeMap::new(),
+            approvals_since: Since::Absent,
+            approvals: BTreeMap::new(),
             device_id,
             random,
         }
@@ -227,10 +233,7 @@ impl Phone {
 
     /// Takes in an answer: stamps observed, changes stored, the place moved.
     fn hear(&mut self, reply: &Reply) {
-        let wall = wall_ms().saturating_add_signed(self.offset_ms);
-        if let Some(hlc) = reply.body["hlc"].as_str() {
-            self.clock.observe(hlc.parse().expect("a stamp"), wall);
-        }
+        self.hear_clock(reply);
         let results = reply.body["results"]
             .as_array()
             .cloned()
@@ -254,6 +257,14 @@ impl Phone {
         }
         if let Some(last) = reply.body["lastSync"].as_str() {
             self.since = Since::After(last.to_owned());
+        }
+    }
+
+    /// Observes the server's stamp.
+    pub(crate) fn hear_clock(&mut self, reply: &Reply) {
+        let wall = wall_ms().saturating_add_signed(self.offset_ms);
+        if let Some(hlc) = reply.body["hlc"].as_str() {
+            self.clock.observe(hlc.parse().expect("a stamp"), wall);
         }
     }
 

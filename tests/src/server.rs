@@ -3,11 +3,13 @@
 use crate::actor::Actor;
 use crate::database::{Data, Engine};
 use crate::phone::Phone;
+use crate::setup::Setup;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use sync_server::config::{Config, Secret};
+use sync_server::services::Services;
 use sync_server::{Hooks, Running};
 
 /// Everybody's password in the demo organisation.
@@ -20,7 +22,7 @@ pub struct Server {
     running: Running,
     data: Data,
     client: reqwest::Client,
-    users: AtomicU32,
+    pub(crate) users: AtomicU32,
 }
 
 impl Server {
@@ -31,13 +33,27 @@ impl Server {
 
     /// The same with a clock, ids or delays of the test's own.
     pub async fn start_with(engine: Engine, hooks: Hooks) -> Self {
-        let data = Data::demo(engine).await;
-        Self::on(engine, data, hooks).await
+        let setup = Setup {
+            hooks,
+            ..Setup::default()
+        };
+        Self::start_as(engine, setup).await
+    }
+
+    /// The same with settings of the test's own.
+    pub async fn start_as(engine: Engine, setup: Setup) -> Self {
+        let data = Box::pin(Data::demo(engine)).await;
+        Box::pin(Self::on(engine, data, setup)).await
     }
 
     /// Another node on the same `PostgreSQL` database, with the same keys.
     pub async fn beside(&self) -> Self {
-        Self::on(self.engine, self.data.beside(), Hooks::default()).await
+        self.beside_as(Setup::default()).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn beside_as(&self, setup: Setup) -> Self {
+        Box::pin(Self::on(self.engine, self.data.beside(), setup)).await
     }
 
     /// Stops, and leaves the data to another node.
@@ -45,7 +61,7 @@ impl Server {
         self.stop_and_keep().await;
     }
 
-    pub(crate) async fn on(engine: Engine, data: Data, hooks: Hooks) -> Self {
+    pub(crate) async fn on(engine: Engine, data: Data, setup: Setup) -> Self {
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: data.folder.path().to_owned(),
@@ -53,9 +69,11 @@ impl Server {
             database_pool: 8,
             rate_limit: None,
             demo: true,
+            rollback_window: setup.rollback_window,
+            rollback_grace: setup.rollback_grace,
             ..Config::default()
         };
-        let running = sync_server::start_with(config, hooks)
+        let running = sync_server::start_with(config, setup.hooks)
             .await
             .expect("the server starts");
         Self {
@@ -71,11 +89,13 @@ impl Server {
     pub async fn restart(self) -> Self {
         let engine = self.engine;
         let data = self.stop_and_keep().await;
-        Self::on(engine, data, Hooks::default()).await
+        Self::on(engine, data, Setup::default()).await
     }
 
-    /// Stops, and removes its data.
+    /// Stops, and removes its data. Whatever a story told: what is stored of approvals is the fold of
+    /// their logs, and no event was given up.
     pub async fn stop(self) {
+        self.check_books().await;
         self.stop_and_keep().await.remove().await;
     }
 
@@ -97,10 +117,22 @@ impl Server {
         self.data.url().expect("a server on PostgreSQL")
     }
 
+    /// The services behind it.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        self.running.services()
+    }
+
+    /// Statements that the approval service has sent to its database so far.
+    #[must_use]
+    pub fn approval_statements(&self) -> u64 {
+        self.services().databases.approval.statements()
+    }
+
     /// Statements that the request service has sent to its database so far.
     #[must_use]
     pub fn statements(&self) -> u64 {
-        self.running.services().databases.request.statements()
+        self.services().databases.request.statements()
     }
 
     /// Nobody: calls without a token.

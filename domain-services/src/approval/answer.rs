@@ -102,10 +102,11 @@ pub(super) struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
+    /// `now_us` is the process's clock, for a database that has none of its own.
     pub(super) fn of(row: &'a ApprovalRow, now_us: i64) -> Result<Self, crate::db::DbError> {
         Ok(Self {
             row,
-            case: row.case()?.seen_at(now_us),
+            case: row.case()?.seen_at(row.read_us.unwrap_or(now_us)),
             content: row.content()?,
         })
     }

@@ -69,10 +69,10 @@ async fn every_workload_runs_and_checks(engine: Engine) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_workload_runs_and_checks_on_sqlite() {
-    every_workload_runs_and_checks(Engine::Sqlite).await;
+    Box::pin(every_workload_runs_and_checks(Engine::Sqlite)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_workload_runs_and_checks_on_postgres() {
-    every_workload_runs_and_checks(Engine::Postgres).await;
+    Box::pin(every_workload_runs_and_checks(Engine::Postgres)).await;
 }

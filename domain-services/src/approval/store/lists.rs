@@ -1,7 +1,7 @@
 //! What one reader sees: the feed in commit order, what waits, what was voted on.
 
-use super::rows::{ApprovalRow, feed_columns};
-use crate::db::{Db, DbError, IdList, sql, sql_by_engine};
+use super::rows::{ApprovalRow, from_feed};
+use crate::db::{Db, DbError, IdList, sql_by_engine};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -27,15 +27,12 @@ pub(in crate::approval) async fn page(
     after_us: i64,
     limit: i64,
 ) -> Result<Vec<ApprovalRow>, DbError> {
-    sql(concat!(
-        feed_columns!(),
-        "where f.user_id = $1 and f.at_us > $2 order by f.at_us limit $3"
-    ))
-    .bind(user)
-    .bind(after_us)
-    .bind(limit)
-    .fetch_all(db)
-    .await
+    from_feed!("where f.user_id = $1 and f.at_us > $2 order by f.at_us limit $3")
+        .bind(user)
+        .bind(after_us)
+        .bind(limit)
+        .fetch_all(db)
+        .await
 }
 
 /// What waits for this reader's vote, the last opened first, behind a cursor.
@@ -45,12 +42,11 @@ pub(in crate::approval) async fn waiting(
     (before_us, before_id): (i64, Uuid),
     limit: i64,
 ) -> Result<Vec<ApprovalRow>, DbError> {
-    sql(concat!(
-        feed_columns!(),
+    from_feed!(
         "where f.user_id = $1 and f.waits and not f.removed
            and (f.opened_us, f.approval_id) < ($2, $3)
          order by f.opened_us desc, f.approval_id desc limit $4"
-    ))
+    )
     .bind(user)
     .bind(before_us)
     .bind(before_id)
@@ -66,12 +62,11 @@ pub(in crate::approval) async fn acted(
     (before_us, before_id): (i64, Uuid),
     limit: i64,
 ) -> Result<Vec<ApprovalRow>, DbError> {
-    sql(concat!(
-        feed_columns!(),
+    from_feed!(
         "where f.user_id = $1 and f.acted_us is not null
            and (f.acted_us, f.approval_id) < ($2, $3)
          order by f.acted_us desc, f.approval_id desc limit $4"
-    ))
+    )
     .bind(user)
     .bind(before_us)
     .bind(before_id)

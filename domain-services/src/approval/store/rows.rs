@@ -19,19 +19,31 @@ pub(in crate::approval) struct ApprovalRow {
     content: String,
     pub(in crate::approval) submitted_us: i64,
     pub(in crate::approval) owner_name: Option<String>,
+    /// When it was read, by PostgreSQL's clock: nodes whose own clocks differ agree on what is overdue.
+    /// None on SQLite, where the process's clock is the database's.
+    pub(in crate::approval) read_us: Option<i64>,
 }
 
-/// The columns of [`ApprovalRow`], from the feed of one reader.
-macro_rules! feed_columns {
-    () => {
-        "select f.approval_id, f.request_id, f.level, f.at_us, f.removed, f.opened_us, f.acted_us,
-                c.state, c.content, c.submitted_us, p.name as owner_name
-         from feed f
-         join approval_case c on c.request_id = f.request_id
-         left join person p on p.id = c.owner_id "
+/// A statement that reads [`ApprovalRow`]s from the feed of one reader.
+macro_rules! from_feed {
+    ($rest:literal) => {
+        from_feed!(@ "(extract(epoch from clock_timestamp()) * 1000000)::bigint", "null", $rest)
+    };
+    (@ $pg_now:literal, $lite_now:literal, $rest:literal) => {
+        $crate::db::sql_by_engine(from_feed!(= $pg_now, $rest), from_feed!(= $lite_now, $rest))
+    };
+    (= $now:literal, $rest:literal) => {
+        concat!(
+            "select f.approval_id, f.request_id, f.level, f.at_us, f.removed, f.opened_us, f.acted_us,
+                c.state, c.content, c.submitted_us, p.name as owner_name, ", $now, " as read_us
+             from feed f
+             join approval_case c on c.request_id = f.request_id
+             left join person p on p.id = c.owner_id ",
+            $rest
+        )
     };
 }
-pub(super) use feed_columns;
+pub(super) use from_feed;
 
 impl ApprovalRow {
     /// The case it belongs to.
