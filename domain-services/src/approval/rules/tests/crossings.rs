@@ -188,6 +188,22 @@ fn a_withdrawal_that_crossed_a_seal_leaves_it() {
 }
 
 #[test]
+fn a_withdrawal_after_a_seal_by_age_leaves_it_with_or_without_a_sweeper() {
+    for sweeps in [true, false] {
+        let mut story = request(&[(&[ANN], 1)]);
+        story.at(0).hears(approves(ANN, L1));
+        assert!(story.at(36).is_sealed(L1));
+        if sweeps {
+            story.sweeper_comes();
+        }
+        story.at(37).is_withdrawn();
+        assert_eq!(story.status(L1), Status::Approved);
+        assert!(story.is_sealed(L1));
+        assert_eq!(story.picture().fate, Some(Fate::Approved));
+    }
+}
+
+#[test]
 fn a_chain_stalls_when_too_few_are_left_and_is_restored_by_who_returns() {
     let mut story = request(&[(&[ANN, BOB], 1), (&[BOB, CEM], 1)]);
     story.at(0).turns(CEM);
@@ -202,6 +218,15 @@ fn a_chain_stalls_when_too_few_are_left_and_is_restored_by_who_returns() {
     assert!(!story.picture().stalled);
     story.at(5).hears(rolls_back(BOB, L1));
     assert!(story.picture().stalled);
+}
+
+#[test]
+fn who_has_left_after_the_end_stalls_nothing() {
+    let mut story = request(&[(&[ANN], 1)]);
+    story.at(0).hears(approves(ANN, L1));
+    story.at(40).turns(ANN);
+    assert!(!story.picture().stalled);
+    assert_eq!(story.picture().fate, Some(Fate::Approved));
 }
 
 #[test]

@@ -231,3 +231,15 @@ fn two_phones_of_one_person_are_one_person() {
     assert_eq!(other_order.hears(earlier), Merged);
     assert_eq!(other_order.status(L1), Status::Open);
 }
+
+#[test]
+fn the_second_item_of_a_batch_is_judged_by_its_own_time() {
+    // A microsecond before the seal there is room for one fact, not for two.
+    let mut story = one_of_two();
+    story.at(0).hears(approves(ANN, L1));
+    let answers = story
+        .at(36)
+        .and(-1)
+        .hears_all(&[approves(BOB, L1), rejects(BOB, L1)]);
+    assert_eq!(answers, [Applied, Refused("level_sealed")]);
+}
