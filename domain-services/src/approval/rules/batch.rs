@@ -180,7 +180,7 @@ impl Batch {
             return Err(self.unheard_of(item, now_ms));
         };
         let wish = wish_of(item, self.context.user, level);
-        let ruling = case.rule(&wish, self.context.now_us.max(case.last_us));
+        let ruling = case.rule(&wish, self.decision.moment_us(request_id));
         let verdict = ruling.verdict();
         match ruling {
             Ruling::Counts(fact) | Ruling::Superseded(fact) => {

@@ -97,8 +97,25 @@ impl Decision {
         self.log.is_empty() && self.commands.is_empty()
     }
 
-    /// Adds a fact to a case: what follows from it, its line in the log, and the news.
+    /// When the next fact of a case is accepted, and by when it is judged. Facts of one case have times
+    /// of their own: what changed is told by its time.
+    pub(in crate::approval) fn moment_us(&self, request_id: Uuid) -> i64 {
+        let last_us = self.cases.get(&request_id).map(|case| case.last_us);
+        last_us.map_or(self.now_us, |last_us| {
+            self.now_us.max(last_us.saturating_add(1))
+        })
+    }
+
+    /// Adds a fact to a case, after the seal of what is overdue: a withdrawal that came later must not
+    /// close what readers have seen sealed.
     pub(in crate::approval) fn add(&mut self, request_id: Uuid, fact: Fact) {
+        self.seal_overdue(request_id);
+        self.write(request_id, fact);
+    }
+
+    /// What follows from a fact, its line in the log, and the news.
+    fn write(&mut self, request_id: Uuid, fact: Fact) {
+        let at_us = self.moment_us(request_id);
         let Some(case) = self.cases.get_mut(&request_id) else {
             return;
         };
@@ -106,8 +123,6 @@ impl Decision {
             let levels = case.levels.iter();
             levels.map(|level| level.updated_us).collect()
         });
-        // Facts of one case have times of their own: what changed is told by its time.
-        let at_us = self.now_us.max(case.last_us.saturating_add(1));
         if let Fact::Left { person_id } | Fact::Returned { person_id } = &fact {
             self.access.insert((request_id, *person_id));
         }
@@ -128,9 +143,9 @@ impl Decision {
         while let Some(level) = self
             .cases
             .get(&request_id)
-            .and_then(|case| case.overdue(self.now_us))
+            .and_then(|case| case.overdue(self.moment_us(request_id)))
         {
-            self.add(request_id, Fact::SealedByAge { level });
+            self.write(request_id, Fact::SealedByAge { level });
         }
     }
 

@@ -10,6 +10,8 @@ mod fact;
 mod fold;
 mod news;
 mod ruling;
+#[cfg(test)]
+mod tests;
 
 pub(super) use batch::{Batch, Context, Logged, Snapshot};
 pub(super) use case::{Case, Level, Phase};
