@@ -5,6 +5,7 @@
 //! ratio of the two in one run says what the product costs, whatever the machine does that day.
 //! What is read is checked: a wrong count or verdict ends the run with a non-zero exit.
 
+mod chain;
 mod clock;
 mod draft;
 mod http;
@@ -71,6 +72,13 @@ pub(crate) struct Options {
     /// Requests a poller makes in a round of `changes`; polls are twice as many.
     #[arg(long, default_value_t = 500)]
     pub(crate) requests: u32,
+    /// Requests that all sales people of `approve` submit in a second: few enough to measure how long news
+    /// takes, and not how long a queue is.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: u32,
+    /// Milliseconds between two pulls of a phone of `approve`; the figures hold half of it on average.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) poll_ms: u64,
     /// Rounds of product and raw at least.
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: u32,

@@ -16,6 +16,24 @@ pub(crate) struct Account {
     pub(crate) password: String,
 }
 
+/// What a phone follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feed {
+    /// Requests of its own.
+    Requests,
+    /// Approvals it is asked for.
+    Approvals,
+}
+
+impl Feed {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Approvals => "approvals",
+        }
+    }
+}
+
 /// A signed-in phone.
 pub(crate) struct Phone {
     pub(crate) user_id: Uuid,
@@ -77,6 +95,11 @@ impl Phone {
 
     /// Pushes changes (`,"changes":[…]}`) with the `lastSync` this phone holds, and keeps the answer's.
     pub(crate) async fn push(&mut self, changes: &str) -> Result<Bytes> {
+        self.push_to(Feed::Requests, changes).await
+    }
+
+    /// The same to either feed. A phone follows one of them: it has one `lastSync`.
+    pub(crate) async fn push_to(&mut self, feed: Feed, changes: &str) -> Result<Bytes> {
         let mut body = String::with_capacity(changes.len() + 256);
         write!(
             body,
@@ -90,7 +113,7 @@ impl Phone {
         body.push_str(changes);
         let answer = self
             .connection
-            .post("/api/v1/requests/sync", body.into())
+            .post(&format!("/api/v1/{}/sync", feed.path()), body.into())
             .await?
             .success("a push")?;
         self.heard(&answer);
@@ -99,8 +122,12 @@ impl Phone {
 
     /// One page of what changed after `since`.
     pub(crate) async fn page(&mut self, since: Option<&str>, limit: u32) -> Result<Bytes> {
+        self.page_of(Feed::Requests, since, limit).await
+    }
+
+    async fn page_of(&mut self, feed: Feed, since: Option<&str>, limit: u32) -> Result<Bytes> {
         let mut path = String::with_capacity(96);
-        write!(path, "/api/v1/requests/updates?limit={limit}")?;
+        write!(path, "/api/v1/{}/updates?limit={limit}", feed.path())?;
         if let Some(since) = since {
             write!(path, "&lastSync={since}")?;
         }
@@ -125,6 +152,26 @@ impl Phone {
                 return Err("hasMore, but lastSync stands still".into());
             }
         }
+    }
+
+    /// One page behind the place this phone holds, which moves on.
+    pub(crate) async fn pull(&mut self, feed: Feed) -> Result<Bytes> {
+        let since = self.last_sync.take();
+        let page = self.page_of(feed, since.as_deref(), 500).await?;
+        self.last_sync = since;
+        self.heard(&page);
+        Ok(page)
+    }
+
+    /// Gets something, which must be there.
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Bytes> {
+        self.connection.get(path).await?.success(path)
+    }
+
+    /// Creates something, and reads what it is now.
+    pub(crate) async fn create(&mut self, path: &str, body: &Value) -> Result<Value> {
+        let answer = self.connection.post(path, body.to_string().into()).await?;
+        Ok(serde_json::from_slice(&answer.success(path)?)?)
     }
 
     fn heard(&mut self, answer: &[u8]) {

@@ -17,6 +17,16 @@ pub(crate) enum Against {
     Before,
 }
 
+/// How long one part of the way took.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) p50_ms: f64,
+    pub(crate) p95_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
+}
+
 /// One workload's outcome.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
@@ -34,6 +44,9 @@ pub(crate) struct Line {
     /// The server's greatest resident memory so far.
     pub(crate) server_peak_mib: f64,
     pub(crate) rounds: usize,
+    /// Of what the product's latency is made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Part>,
 }
 
 impl Line {
@@ -73,7 +86,13 @@ impl Line {
             ratio_cpu,
             server_peak_mib: stage.meter.peak_mib()?,
             rounds: product.len(),
+            parts: Vec::new(),
         })
+    }
+
+    /// The same figures under another name: a second comparison, say.
+    pub(crate) fn named(self, workload: &'static str) -> Self {
+        Self { workload, ..self }
     }
 
     /// One line while the run goes on.
@@ -174,6 +193,14 @@ impl Report {
                     Against::Before => "before",
                 };
                 row(&mut table, "", side, raw, "");
+            }
+            for part in &line.parts {
+                let written = writeln!(
+                    table,
+                    "  {:<28} {:>9.2} {:>8.2} {:>8.2}  max {:.2}",
+                    part.name, part.p50_ms, part.p95_ms, part.p99_ms, part.max_ms
+                );
+                debug_assert!(written.is_ok(), "writing to a string");
             }
         }
         table

@@ -17,7 +17,7 @@ pub(crate) struct Stage {
     pub(crate) seed: u64,
     /// The compared database and its version.
     pub(crate) database: String,
-    target: Target,
+    pub(crate) target: Target,
     authors: AtomicU64,
 }
 

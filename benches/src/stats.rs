@@ -136,7 +136,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-fn quantile_ms(sorted_us: &[u32], percent: usize) -> f64 {
+pub(crate) fn quantile_ms(sorted_us: &[u32], percent: usize) -> f64 {
     let Some(last) = sorted_us.len().checked_sub(1) else {
         return 0.0;
     };

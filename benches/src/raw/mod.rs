@@ -3,8 +3,10 @@
 
 mod postgres;
 mod sqlite;
+mod votes;
 
 pub(crate) use postgres::Columns;
+pub(crate) use votes::RawVotes;
 
 use crate::Result;
 use crate::draft::Draft;

@@ -1,9 +1,12 @@
 //! The workloads, and the rounds that alternate product and raw.
 
+mod approve;
 mod conflict;
 mod history;
+mod incoming;
 mod pull;
 mod push;
+mod votes;
 
 use crate::Result;
 use crate::report::{Against, Line};
@@ -29,6 +32,12 @@ pub(crate) enum Name {
     Conflict,
     /// Pushes at a million stored records, beside the same at ten thousand.
     History,
+    /// How long a submit takes to each level, and a vote to the next.
+    Approve,
+    /// Batches of votes.
+    Votes,
+    /// What waits for an approver who has much to do.
+    Incoming,
 }
 
 impl Name {
@@ -41,6 +50,9 @@ impl Name {
             Self::Poll => "poll",
             Self::Conflict => "conflict",
             Self::History => "history",
+            Self::Approve => "approve",
+            Self::Votes => "votes",
+            Self::Incoming => "incoming",
         }
     }
 
@@ -49,7 +61,9 @@ impl Name {
             Self::Push | Self::Repush | Self::Bootstrap | Self::Conflict | Self::History => {
                 "records"
             }
-            Self::Changes | Self::Poll => "requests",
+            Self::Changes | Self::Poll | Self::Approve => "requests",
+            Self::Votes => "votes",
+            Self::Incoming => "pages",
         }
     }
 }
@@ -70,6 +84,10 @@ pub(crate) async fn run(stage: &Stage) -> Result<Vec<Line>> {
     let (mut few, mut many) = (None, None);
     for &name in &stage.options.workload {
         eprintln!("{} …", name.as_str());
+        if let Some(more) = of_approvals(name, stage).await? {
+            lines.extend(more);
+            continue;
+        }
         let line = match name {
             Name::Push => rounds(name, stage, &mut push::Push::set(stage, false).await?).await?,
             Name::Repush => rounds(name, stage, &mut push::Push::set(stage, true).await?).await?,
@@ -90,11 +108,32 @@ pub(crate) async fn run(stage: &Stage) -> Result<Vec<Line>> {
                 };
                 rounds(name, stage, &mut pull::Pull::of(name, stage, filled)).await?
             }
+            Name::Approve | Name::Votes | Name::Incoming => continue,
         };
         eprintln!("{}", line.brief());
         lines.push(line);
     }
     Ok(lines)
+}
+
+/// The workloads of approvers, which tell more than one line each.
+async fn of_approvals(name: Name, stage: &Stage) -> Result<Option<Vec<Line>>> {
+    let told = |error| format!("{}: {error}", name.as_str());
+    let lines = match name {
+        Name::Approve => {
+            let mut approve = approve::Approve::set(stage).await.map_err(told)?;
+            let mut line = rounds(name, stage, &mut approve).await?;
+            line.parts = approve.parts();
+            vec![line]
+        }
+        Name::Votes => votes::run(stage).await.map_err(told)?,
+        Name::Incoming => incoming::run(stage).await.map_err(told)?,
+        _ => return Ok(None),
+    };
+    for line in &lines {
+        eprintln!("{}", line.brief());
+    }
+    Ok(Some(lines))
 }
 
 /// A warm-up of both sides, then rounds in alternating order, then the check.

@@ -18,4 +18,4 @@ pub(super) use progress::{Advanced, StoryLine, advance, lock_heads, progress};
 pub(super) use projections::{assignment, category, person, reason};
 pub(super) use read::{Named, lock_head, read};
 pub(super) use rows::{Extent, RequestRow};
-pub(super) use write::{Written, write};
+pub(super) use write::{Written, id_of, write};
