@@ -203,7 +203,7 @@ impl Desk {
 
     /// What is to be seen at a moment: the same as the oracle sees, and nothing sealed undone.
     pub(super) fn look(&mut self, now: Moment) -> Steps {
-        let visible = self.case.clone().as_of(now);
+        let visible = self.case.clone().seen_at(now);
         let expected = self.oracle.picture(now.max(self.case.last_us));
         compare(&visible, &expected)?;
         promises::sealed_stays(&self.seen, &visible)?;

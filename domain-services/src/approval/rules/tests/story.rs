@@ -177,7 +177,7 @@ impl Story {
 
     /// The record of a level, as it goes out.
     pub(super) fn record(&self, level: u8) -> Value {
-        let case = self.desk.case.clone().as_of(self.now);
+        let case = self.desk.case.clone().seen_at(self.now);
         let view = View {
             case: &case,
             level: case.level(level).unwrap(),
