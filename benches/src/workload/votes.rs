@@ -78,7 +78,7 @@ impl<'s> Votes<'s> {
             stage,
             groups,
             voted: 0,
-            raw: stage.raw().await?,
+            raw: stage.raw(stage.options.phones).await?,
             raw_people: (0..stage.options.phones)
                 .map(|_| {
                     let mut author = stage.author();
@@ -126,9 +126,9 @@ impl<'s> Votes<'s> {
             self.voted += open.len();
             jobs.push((chain, batches));
         }
-        let mut counted = None;
+        let mut tables_before = None;
         if let Some(counter) = counter {
-            counted = Some((counter.tables(None).await?, counter));
+            tables_before = Some((counter.tables(None).await?, counter));
         }
         let (groups, round) = timed(&self.stage.meter, jobs, |mut chain, batches| async move {
             let phone = chain.approvers.first_mut().ok_or("a chain of no levels")?;
@@ -141,7 +141,7 @@ impl<'s> Votes<'s> {
         })
         .await?;
         self.groups = groups;
-        if let Some((before, counter)) = counted {
+        if let Some((before, counter)) = tables_before {
             counter.note(before, round.units).await?;
         }
         Ok(round)
