@@ -8,6 +8,7 @@
 
 mod access;
 mod again;
+mod approver_lists;
 mod approver_pull;
 mod busy;
 mod catalogue;

@@ -111,9 +111,9 @@ async fn any_order_and_any_parts_give_one_state(server: &Server) {
         }
     }
     for request in &requests {
-        let voted = told(server, "approval.voted", request).await;
+        let effective = told(server, "approval.voted", request).await;
         let superseded = told(server, "approval.superseded", request).await;
-        assert_eq!(voted + superseded, 2, "each vote is told once");
+        assert_eq!(effective + superseded, 2, "each vote is told once");
     }
 }
 
