@@ -5,7 +5,7 @@ use crate::database::{Data, Engine};
 use crate::server::http_client;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -107,6 +107,20 @@ impl Process {
         self.child = spawn(self.data(), self.port, DEMO);
         self.client = http_client();
         self.wait_ready().await;
+    }
+
+    /// Runs `athena rebuild` on the data of a server that was killed.
+    #[must_use]
+    pub fn rebuild(&self) -> Output {
+        let mut command = Command::new(Self::binary("athena"));
+        command
+            .arg("rebuild")
+            .env_clear()
+            .env("ATHENA_DATA_DIR", self.data().folder.path());
+        if let Some(url) = self.data().url() {
+            command.env("ATHENA_DATABASE_URL", url);
+        }
+        command.output().expect("running athena rebuild")
     }
 
     /// The `PostgreSQL` database's URL, or none on `SQLite`.

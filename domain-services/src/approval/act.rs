@@ -132,7 +132,8 @@ impl ApprovalService {
             submitted_us,
             owner_name,
         };
-        if logged.is_empty() && is_noop(&case, number, user, act) {
+        let stands = logged.is_empty() && is_noop(&case, number, user, act);
+        if stands && act.op_id.is_none() {
             let done = Done {
                 case: case.seen_at(now_us),
                 level: number,
@@ -148,7 +149,12 @@ impl ApprovalService {
         };
         let mut batch = Batch::new(self.context(user, now_us), snapshot);
         let hlc = item.stamp;
-        batch.take(&Ok(item));
+        if stands {
+            // Remembered, so that a late copy changes nothing either.
+            batch.stands(&item);
+        } else {
+            batch.take(&Ok(item));
+        }
         let mut decision = batch.finish();
         let acting = Acting {
             user,
@@ -165,7 +171,7 @@ impl ApprovalService {
             }
             (Some((code, detail)), _) => Err(ApprovalError::Rule { code, detail }),
             (None, Some(case)) => Ok(Done {
-                case,
+                case: case.seen_at(now_us),
                 level: number,
                 shown,
             }),

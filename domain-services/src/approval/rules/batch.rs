@@ -91,6 +91,13 @@ impl Batch {
         self.decision.items.push(outcome);
     }
 
+    /// Takes an item that says what stands already: remembered, and without effect.
+    pub(in crate::approval) fn stands(&mut self, item: &ApprovalItem) {
+        let outcome = ItemOutcome::of(item.op_id, item.id, Verdict::Duplicate);
+        self.remember(item, &outcome);
+        self.decision.items.push(outcome);
+    }
+
     /// Ends the pass.
     pub(in crate::approval) fn finish(self) -> Decision {
         self.decision
