@@ -1,6 +1,8 @@
 //! The rules at work on one request, with the oracle looking on: whatever is done is done to both, and
 //! they are compared after every step.
 
+use super::super::fact::Cast;
+use super::super::ruling::Wish;
 use super::super::{
     Batch, Case, Context, Decision, Fact, ItemOutcome, Logged, Pinned, Snapshot, Submitted, fold,
 };
@@ -14,6 +16,7 @@ use super::told::Listener;
 use std::collections::HashMap;
 use sync_core::hlc::{NodeId, Stamp};
 use sync_core::verdict::{Verdict, WaitingKind};
+use sync_core::votes::Vote;
 use sync_core::wire::{ApprovalItem, VoteCommand};
 use uuid::Uuid;
 
@@ -40,25 +43,11 @@ pub(super) struct Desk {
 impl Desk {
     /// A request was submitted.
     pub(super) fn open(now: Moment, chain: Chain, tells: bool) -> Self {
-        let pinned = (1..).zip(&chain.levels).map(|(level, seats)| Pinned {
-            level,
-            approver_ids: seats.approvers.iter().copied().map(id_of).collect(),
-            quorum: seats.quorum,
-        });
-        let submitted = Submitted {
-            owner_id: id_of(chain.owner),
-            revision: REVISION,
-            submitted_us: now,
-            window_us: chain.window_us,
-            grace_us: chain.grace_us,
-            levels: pinned.collect(),
-            content: serde_json::Value::Null,
-        };
         let mut decision = Decision {
             now_us: now,
             ..Decision::default()
         };
-        decision.open(REQUEST, submitted);
+        decision.open(REQUEST, submitted(now, &chain));
         let case = decision.cases.remove(&REQUEST).unwrap();
         let log = decision
             .log
@@ -239,6 +228,7 @@ impl Desk {
     fn settle(&mut self, now: Moment, mut decision: Decision) -> Steps {
         self.case = decision.cases.remove(&REQUEST).unwrap();
         self.listener.hear(&decision.news);
+        let wrote = !decision.log.is_empty();
         for row in decision.log {
             let before = self.folded.clone();
             self.folded.apply(row.at_us, &row.fact);
@@ -260,12 +250,55 @@ impl Desk {
                 "the fold of the log is not the live state".to_owned(),
             ));
         }
-        self.listener.agrees_with(&self.case)?;
+        if wrote {
+            self.listener.agrees_with(&self.case)?;
+        }
         self.look(now)
     }
 }
 
-pub(super) fn op_id(op: u32) -> Uuid {
+/// What the event of a submit tells.
+pub(super) fn submitted(now: Moment, chain: &Chain) -> Submitted {
+    let pinned = (1..).zip(&chain.levels).map(|(level, seats)| Pinned {
+        level,
+        approver_ids: seats.approvers.iter().copied().map(id_of).collect(),
+        quorum: seats.quorum,
+    });
+    Submitted {
+        owner_id: id_of(chain.owner),
+        revision: REVISION,
+        submitted_us: now,
+        window_us: chain.window_us,
+        grace_us: chain.grace_us,
+        levels: pinned.collect(),
+        content: serde_json::Value::Null,
+    }
+}
+
+/// A command without its batch.
+pub(super) fn wish(command: &Command) -> Wish {
+    Wish {
+        cast: Cast {
+            level: command.level,
+            approver_id: id_of(command.person),
+            vote: match command.says {
+                Says::Approve => Some(Vote::Approve),
+                Says::Reject => Some(Vote::Reject),
+                Says::Rollback => None,
+            },
+            comment: command.comment.map(str::to_owned),
+            hlc: stamp(command),
+            op_id: op_id(command.op),
+        },
+        revision: if command.stale {
+            OTHER_REVISION
+        } else {
+            REVISION
+        },
+    }
+}
+
+fn op_id(op: u32) -> Uuid {
     Uuid::from_u128(0x1000 + u128::from(op))
 }
 
