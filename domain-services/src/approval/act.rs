@@ -118,6 +118,10 @@ impl ApprovalService {
         let Some(locked) = located.cases.remove(&request_id) else {
             return Err(ApprovalError::NotFound);
         };
+        // Nothing is remembered of who has no part in the chain.
+        if !concerns(&locked.case, number, user) {
+            return Err(ApprovalError::NotFound);
+        }
         let logged = store::logged(tx, user, vec![op_id]).await?;
         let now_us = tx.now_us().await?;
         let (_, clock) = store::find_head(tx, user).await?.unwrap_or((0, 0));
@@ -178,6 +182,14 @@ impl ApprovalService {
         };
         Ok((done, moved))
     }
+}
+
+/// Whether the level is this person's to vote on, or about this person's own request.
+fn concerns(case: &Case, number: u8, user: Uuid) -> bool {
+    case.owner_id == user
+        || case
+            .level(number)
+            .is_some_and(|level| level.approver_ids.contains(&user))
 }
 
 /// Whether the same stands already, said by the same person.

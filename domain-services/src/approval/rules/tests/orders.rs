@@ -146,7 +146,7 @@ fn opened(chain: &Chain) -> Case {
 
 /// Whether it counts; the code where it is refused.
 fn take(case: &mut Case, command: &Command, at: Moment) -> Result<bool, Code> {
-    *case = case.clone().as_of(at);
+    *case = case.clone().seen_at(at);
     let ruling = case.rule(&wish(command), at);
     if let Ruling::Counts(fact) = &ruling {
         case.apply(at, fact);
