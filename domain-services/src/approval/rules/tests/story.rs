@@ -210,7 +210,7 @@ impl Story {
 
     fn expect<T>(&self, step: Steps<T>) -> T {
         let replayed = self.desk.replay();
-        match replayed.and(step) {
+        match step.and_then(|came| replayed.map(|()| came)) {
             Ok(came) => came,
             Err(unlike) => panic!("{}\n{}", self.desk.story(), unlike.0),
         }
