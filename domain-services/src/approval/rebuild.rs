@@ -4,6 +4,7 @@ use super::rules::{Case, LogRow, fold};
 use super::service::ApprovalService;
 use super::store;
 use crate::db::DbError;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// Cases read at a time.
@@ -43,43 +44,41 @@ impl ApprovalService {
                 return Ok(rebuilt);
             };
             after = last.request_id;
+            let ids: BTreeSet<Uuid> = log.iter().map(|line| line.request_id).collect();
+            let stored = store::states(&self.db, ids.into_iter().collect()).await?;
             for lines in log.chunk_by(|one, next| one.request_id == next.request_id) {
                 rebuilt.cases += 1;
                 rebuilt.facts += u64::try_from(lines.len()).unwrap_or(u64::MAX);
-                rebuilt.differences.extend(self.compare(lines).await?);
+                rebuilt.differences.extend(compare(lines, &stored));
             }
         }
     }
+}
 
-    async fn compare(&self, lines: &[LogRow]) -> Result<Option<Difference>, DbError> {
-        let Some(request_id) = lines.first().map(|line| line.request_id) else {
-            return Ok(None);
-        };
-        let differs = |what: String| Some(Difference { request_id, what });
-        let gap = lines
-            .iter()
-            .zip(1_i64..)
-            .find(|(line, expected)| line.n != *expected);
-        if let Some((line, expected)) = gap {
-            let found = line.n;
-            return Ok(differs(format!(
-                "the log goes on with fact {found} where {expected} was expected"
-            )));
-        }
-        let folded = match fold(
-            request_id,
-            lines.iter().map(|line| (line.at_us, &line.fact)),
-        ) {
-            Ok(folded) => folded,
-            Err(error) => return Ok(differs(error.to_string())),
-        };
-        // A command may have been accepted since the page was read: only a state of as many facts
-        // can be compared.
-        Ok(match store::state_of(&self.db, request_id).await? {
-            Some(stored) if stored.facts > folded.facts => None,
-            Some(stored) => difference(&stored, &folded).and_then(differs),
-            None => differs("its state is missing".to_owned()),
-        })
+fn compare(lines: &[LogRow], stored: &HashMap<Uuid, Case>) -> Option<Difference> {
+    let request_id = lines.first()?.request_id;
+    let differs = |what: String| Some(Difference { request_id, what });
+    let gap = lines
+        .iter()
+        .zip(1_i64..)
+        .find(|(line, expected)| line.n != *expected);
+    if let Some((line, expected)) = gap {
+        let found = line.n;
+        return differs(format!(
+            "the log goes on with fact {found} where {expected} was expected"
+        ));
+    }
+    let facts = lines.iter().map(|line| (line.at_us, &line.fact));
+    let folded = match fold(request_id, facts) {
+        Ok(folded) => folded,
+        Err(error) => return differs(error.to_string()),
+    };
+    // A command may have been accepted since the logs were read: only a state of as many facts can be
+    // compared.
+    match stored.get(&request_id) {
+        Some(stored) if stored.facts > folded.facts => None,
+        Some(stored) => difference(stored, &folded).and_then(differs),
+        None => differs("its state is missing".to_owned()),
     }
 }
 

@@ -24,6 +24,9 @@ pub type BeforeCommit = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Writes in one commit at most, so that the first caller of a group is not kept waiting.
 const GROUP_MAX: usize = 64;
+/// Pages that one reader keeps, in KiB (negative: SQLite's way of saying KiB). Every service has several
+/// readers, and the default of 2 MiB each would fill the process with copies of the system's page cache.
+const READER_CACHE: &str = "-512";
 /// Writes that may wait before callers are held back.
 const QUEUE_MAX: usize = 1024;
 
@@ -62,7 +65,10 @@ impl Lite {
             before_commit: options.before_commit.clone(),
             jobs,
         }));
-        let readers = pool::sqlite(connect.pragma("query_only", "on"), options.connections_max)?;
+        let reader = connect
+            .pragma("query_only", "on")
+            .pragma("cache_size", READER_CACHE);
+        let readers = pool::sqlite(reader, options.connections_max)?;
         Ok(Self { readers, writer })
     }
 

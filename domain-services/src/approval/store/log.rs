@@ -2,7 +2,8 @@
 
 use super::super::rules::{Case, Fact, LogRow};
 use super::rows;
-use crate::db::{Db, DbError, sql};
+use crate::db::{Db, DbError, IdList, sql, sql_by_engine};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// The logs of the cases behind `after`, whole, in order of request; `cases` cases at most.
@@ -37,16 +38,20 @@ pub(in crate::approval) async fn log_page(
         .collect()
 }
 
-/// A case as it is stored.
-pub(in crate::approval) async fn state_of(
+/// Cases as they are stored.
+pub(in crate::approval) async fn states(
     db: &Db,
-    request_id: Uuid,
-) -> Result<Option<Case>, DbError> {
-    let found: Option<(String,)> = sql("select state from approval_case where request_id = $1")
-        .bind(request_id)
-        .fetch_optional(db)
-        .await?;
+    request_ids: Vec<Uuid>,
+) -> Result<HashMap<Uuid, Case>, DbError> {
+    let found: Vec<(Uuid, String)> = sql_by_engine(
+        "select request_id, state from approval_case where request_id = any($1)",
+        "select request_id, state from approval_case where request_id in (select unhex(value) from json_each($1))",
+    )
+    .bind(IdList(request_ids))
+    .fetch_all(db)
+    .await?;
     found
-        .map(|(state,)| rows::case(request_id, &state))
-        .transpose()
+        .into_iter()
+        .map(|(request_id, state)| Ok((request_id, rows::case(request_id, &state)?)))
+        .collect()
 }
