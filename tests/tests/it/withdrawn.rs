@@ -162,9 +162,7 @@ async fn fifty_withdrawals_race_the_last_seal(server: &Server) {
     let mut sales = server.sales_phone().await;
     let mut l1a = server.phone_of("l1a").await;
     let requests = sales.submitted_many("Travel", 50).await;
-    for request in &requests {
-        l1a.wait_for(request.approval(1)).await;
-    }
+    l1a.wait_for_all(&requests, 1).await;
     let votes: Vec<Value> = requests
         .iter()
         .map(|request| l1a.approve(request.approval(1)))
