@@ -1,5 +1,6 @@
 //! An approver's phone: votes, and its own place in the feed of approvals.
 
+use crate::office::Submitted;
 use crate::phone::{Phone, Since};
 use crate::reply::{Page, Reply};
 use crate::{LOOK_AGAIN, PATIENCE};
@@ -146,6 +147,15 @@ impl Phone {
     /// Pulls until the approval is on this phone.
     pub async fn wait_for(&mut self, approval: Uuid) -> Value {
         self.wait_approval(approval, |_| true).await
+    }
+
+    /// Pulls until this level of all these requests is on this phone.
+    pub async fn wait_for_all(&mut self, requests: &[Submitted], level: u8) {
+        for request in requests {
+            if !self.approvals.contains_key(&request.approval(level)) {
+                self.wait_for(request.approval(level)).await;
+            }
+        }
     }
 
     /// Looks at an own request until it fits; fails when it never does.

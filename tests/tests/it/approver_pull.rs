@@ -21,9 +21,7 @@ fn upserts(requests: &[Submitted]) -> Vec<String> {
 
 /// Pulls until the approver's phone has the first level of these.
 pub(crate) async fn arrived(approver: &mut Phone, requests: &[Submitted]) {
-    for request in requests {
-        approver.wait_for(request.approval(1)).await;
-    }
+    approver.wait_for_all(requests, 1).await;
 }
 
 async fn a_new_phone_gets_everything_visible_and_nothing_else(server: &Server) {

@@ -101,9 +101,7 @@ async fn killed_while_they_vote(engine: Engine) {
         let email = format!("{name}@demo.athena");
         let mut phone = Phone::of(server.sign_in(&email, "athena-demo").await);
         phone.approvals_since = Since::Beginning;
-        for request in &asked {
-            phone.wait_for(request.approval(1)).await;
-        }
+        phone.wait_for_all(&asked, 1).await;
         voters.push(Voter {
             phone,
             random: StdRng::seed_from_u64(seed),

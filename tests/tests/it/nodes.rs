@@ -24,9 +24,7 @@ async fn stop(one: Server, two: Server) {
 /// Requests of two levels whose L1 l1a has approved.
 async fn approved_by_l1(sales: &mut Phone, l1a: &mut Phone, count: usize) -> Vec<Submitted> {
     let requests = sales.submitted_many("Events", count).await;
-    for request in &requests {
-        l1a.wait_for(request.approval(1)).await;
-    }
+    l1a.wait_for_all(&requests, 1).await;
     for part in requests.chunks(200) {
         let votes: Vec<Value> = part
             .iter()
@@ -125,12 +123,9 @@ async fn batches_that_name_the_same_requests_in_opposite_orders() {
     let mut random = StdRng::seed_from_u64(11);
     for _ in 0..rounds {
         let requests = approved_by_l1(&mut sales, &mut l1a, 20).await;
-        for request in &requests {
-            l1b.wait_for(request.approval(1)).await;
-            for phone in [&mut l2a, &mut l2b] {
-                phone.wait_for(request.approval(2)).await;
-            }
-        }
+        l1b.wait_for_all(&requests, 1).await;
+        l2a.wait_for_all(&requests, 2).await;
+        l2b.wait_for_all(&requests, 2).await;
         let mut batch = |phone: &mut Phone, kind: &str, level: u8| {
             let votes = requests.iter();
             let mut votes: Vec<Value> = votes

@@ -22,9 +22,7 @@ async fn costs(server: &Server, count: usize) -> Vec<(&'static str, u64)> {
     let mut l1a = server.phone_of("l1a").await;
     let requests = sales.submitted_many("Events", count).await;
     let ids: Vec<Uuid> = requests.iter().map(|request| request.approval(1)).collect();
-    for id in &ids {
-        l1a.wait_for(*id).await;
-    }
+    l1a.wait_for_all(&requests, 1).await;
     let votes = |phone: &mut Phone, kind: &str| -> Vec<Value> {
         ids.iter().map(|id| phone.vote(kind, *id)).collect()
     };

@@ -11,9 +11,7 @@ use uuid::Uuid;
 async fn asked(sales: &mut Phone, l1a: &mut Phone, count: usize) -> (Vec<Submitted>, Vec<Uuid>) {
     let requests = sales.submitted_many("Travel", count).await;
     let ids: Vec<Uuid> = requests.iter().map(|request| request.approval(1)).collect();
-    for id in &ids {
-        l1a.wait_for(*id).await;
-    }
+    l1a.wait_for_all(&requests, 1).await;
     (requests, ids)
 }
 
