@@ -144,6 +144,18 @@ impl Serialize for Money {
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// All of them, by their letters.
+    pub fn all() -> impl Iterator<Item = Currency> {
+        let letters = b'A'..=b'Z';
+        letters.clone().flat_map(move |a| {
+            let letters = letters.clone();
+            let pairs = letters
+                .clone()
+                .flat_map(move |b| letters.clone().map(move |c| [a, b, c]));
+            pairs.filter_map(|code| std::str::from_utf8(&code).ok()?.parse().ok())
+        })
+    }
+
     /// The three letters.
     #[must_use]
     pub fn as_str(&self) -> &str {

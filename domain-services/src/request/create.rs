@@ -177,7 +177,7 @@ fn identify(user: Uuid, new: NewRequest, traceparent: Option<&str>) -> Result<Jo
     let (id, op_id) = match (new.id, new.key.as_deref()) {
         (_, Some(key)) if key.is_empty() || key.chars().count() > 255 => {
             return Err(RequestError::Invalid(vec![Invalid::new(
-                "Idempotency-Key",
+                "/header/idempotency-key",
                 "has 1 to 255 characters",
             )]));
         }

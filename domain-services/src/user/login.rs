@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub const SESSION_IDLE_DAYS_MAX: i64 = 400;
 
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
-const DEVICE_ID_CHARACTERS_MAX: usize = 200;
+const DEVICE_ID_CHARACTERS_MAX: usize = 128;
 
 /// What a refresh token turned out to be.
 enum Refreshed {

@@ -1,6 +1,7 @@
 //! Which problems each operation answers. Most follow from what the operation is: whom it is for, whether it
 //! takes a body, whether it names a record. The rest is in one table.
 
+use super::exact;
 use crate::api::access::{self, Audience};
 use crate::problem::{Code, MEDIA_TYPE};
 use http::Method;
@@ -144,20 +145,22 @@ pub(super) fn describe(
             RefOr::Ref(Ref::from_response_name(name.as_str())),
         );
         let response = components.responses.entry(name);
-        response.or_insert_with(|| RefOr::T(problem(&codes)));
+        response.or_insert_with(|| RefOr::T(problem(status, &codes)));
     }
 }
 
-fn problem(codes: &[&str]) -> Response {
+fn problem(status: u16, codes: &[&str]) -> Response {
     let listed: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
     let document = ContentBuilder::new()
         .schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))))
         .build();
-    ResponseBuilder::new()
+    let mut response = ResponseBuilder::new()
         .description(listed.join(", "))
         .content(MEDIA_TYPE, document)
         .extensions(Some(ExtensionsBuilder::new().add(CODES, codes).build()))
-        .build()
+        .build();
+    exact::headers(&status.to_string(), &mut response);
+    response
 }
 
 fn answers(method: &Method, path: &str, operation: &Operation) -> Answers {

@@ -1,6 +1,7 @@
 //! The description of the interface, made from the handlers: `/openapi.json`, and `/docs` to read it.
 
 mod errors;
+mod exact;
 mod examples;
 
 use crate::api;
@@ -11,8 +12,8 @@ use axum::routing::get;
 use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -26,7 +27,7 @@ Errors are problem documents (RFC 9457) with a stable `code`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(Document<'_>, Code)),
-    modifiers(&Bearer, &Problems),
+    modifiers(&Bearer),
 )]
 struct Described;
 
@@ -45,24 +46,6 @@ impl Modify for Bearer {
     }
 }
 
-struct Problems;
-
-impl Modify for Problems {
-    fn modify(&self, api: &mut OpenApi) {
-        let document = ContentBuilder::new()
-            .schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))))
-            .build();
-        let response = ResponseBuilder::new()
-            .description("What went wrong; branch on `code`.")
-            .content(crate::problem::MEDIA_TYPE, document)
-            .build();
-        api.components
-            .get_or_insert_default()
-            .responses
-            .insert("Problem".to_owned(), RefOr::T(response));
-    }
-}
-
 /// The whole document.
 #[must_use]
 pub fn openapi() -> OpenApi {
@@ -70,6 +53,7 @@ pub fn openapi() -> OpenApi {
     document.merge(api::routes().into_openapi());
     let components = document.components.get_or_insert_default();
     examples::add(components);
+    exact::components(components);
     for (path, item) in &mut document.paths.paths {
         let operations = [
             (Method::GET, &mut item.get),
@@ -79,11 +63,10 @@ pub fn openapi() -> OpenApi {
         ];
         for (method, operation) in operations {
             let Some(operation) = operation else { continue };
+            exact::parameters(operation);
+            exact::body(operation);
+            exact::answers(operation);
             errors::describe(&method, path, operation, components);
-            operation.responses.responses.insert(
-                "default".to_owned(),
-                RefOr::Ref(Ref::from_response_name("Problem")),
-            );
         }
     }
     document

@@ -72,6 +72,7 @@ fn decode<T: DeserializeOwned>(
     format: Format,
     limits: &BodyLimits,
 ) -> Result<T, Problem> {
+    check_object(bytes, format)?;
     match format {
         Format::Json => {
             body::check_depth(bytes, limits.depth)?;
@@ -98,6 +99,25 @@ fn decode<T: DeserializeOwned>(
                 Err(malformed("something follows the value"))
             }
         }
+    }
+}
+
+/// Every body is an object. The derived readers would take an array of its members' values in their order
+/// too, which no document tells.
+fn check_object(bytes: &[u8], format: Format) -> Result<(), Problem> {
+    let first = match format {
+        Format::Json => bytes.trim_ascii_start().first(),
+        Format::MessagePack => bytes.first(),
+    };
+    let begins = match (format, first) {
+        (Format::Json, Some(byte)) => *byte == b'{',
+        (Format::MessagePack, Some(byte)) => matches!(byte, 0x80..=0x8f | 0xde | 0xdf),
+        (_, None) => false,
+    };
+    if begins {
+        Ok(())
+    } else {
+        Err(malformed("it is not an object"))
     }
 }
 
@@ -225,9 +245,13 @@ mod tests {
             "nonsense",
             "{\"name\": \"x\", \"lines\": []} 1",
             "\"text\"",
+            "null",
+            "[\"x\", []]",
+            "[\"x\", [], null]",
         ] {
             assert_eq!(refused(broken).0, "malformed_body", "{broken}");
         }
+        assert!(read(" \n{\"name\": \"x\", \"lines\": []}").is_ok());
         let deep = format!("{{\"x\": {}{}}}", "[".repeat(8), "]".repeat(8));
         assert_eq!(refused(&deep).0, "malformed_body");
         assert!(decode::<Order>(&[0xc1], Format::MessagePack, &LIMITS).is_err());

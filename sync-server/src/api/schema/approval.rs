@@ -18,6 +18,7 @@ pub struct Approval {
     #[schema(minimum = 1, maximum = 3)]
     pub level: u8,
     /// Digest of the sealed content: `sha256:` and 64 hex digits.
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
     pub revision: String,
     /// What its votes say.
     pub status: ApprovalStatus,
@@ -84,6 +85,9 @@ pub struct CastVote {
     #[schema(max_length = 2_000)]
     pub comment: Option<String>,
     /// When, by the approver's phone.
+    #[schema(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+    )]
     pub hlc: Hlc,
     /// When the server accepted it; of dissent, when it arrived.
     pub accepted_at: DateTime<Utc>,
@@ -141,10 +145,11 @@ pub struct ApprovalPage {
 pub struct Act {
     /// Why, at most 2,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 2_000)]
+    #[schema(max_length = 2_000, pattern = "^[^\\u0000]*$")]
     pub comment: Option<String>,
     /// The revision that was seen: another is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
     pub revision: Option<String>,
     /// Names the operation: the same again is answered as the first time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +162,7 @@ pub struct Act {
 pub struct VoteBatch {
     /// The phone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 128, pattern = "^[^\\u0000]*$")]
     pub device_id: Option<String>,
     /// Whose queue it is; another's is refused whole.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,6 +171,7 @@ pub struct VoteBatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_time: Option<DateTime<Utc>>,
     /// Pull since this; null: everything; absent: no pull.
+    #[schema(format = DateTime)]
     pub last_sync: Option<String>,
     /// At most 500, in order.
     #[schema(max_items = 500)]
@@ -183,12 +190,16 @@ pub struct VoteChange {
     /// The approval.
     pub id: Uuid,
     /// The revision that the approver saw.
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
     pub revision: String,
     /// Why, at most 2,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 2_000)]
     pub comment: Option<String>,
     /// When, by the phone's clock.
+    #[schema(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+    )]
     pub hlc: Hlc,
 }
 
@@ -211,12 +222,16 @@ pub struct VoteAnswer {
     /// The server's time.
     pub server_time: DateTime<Utc>,
     /// The server's clock, to be observed by the phone.
+    #[schema(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+    )]
     pub hlc: Hlc,
     /// Server time minus `clientTime`, in milliseconds.
     pub clock_offset_ms: Option<i64>,
     /// One an item, in order.
     pub results: Vec<VoteResult>,
     /// Where the next pull goes on; null without a pull.
+    #[schema(format = DateTime)]
     pub last_sync: Option<String>,
     /// What changed since the batch's `lastSync`.
     pub changes: Vec<ApprovalChange>,
@@ -273,6 +288,7 @@ pub struct ApprovalUpdates {
     /// The server's time.
     pub server_time: DateTime<Utc>,
     /// Where the next pull goes on; send it back as it came.
+    #[schema(format = DateTime)]
     pub last_sync: String,
     /// Whether there is more.
     pub has_more: bool,

@@ -27,12 +27,13 @@ pub struct NewCategory {
     /// Its id; drawn where none is given. In a PUT the path says it.
     pub id: Option<Uuid>,
     /// As shown.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = "^[^\\u0000]*$")]
     pub name: String,
     /// How many levels approve.
     #[schema(minimum = 1, maximum = 3)]
     pub levels: i32,
     /// Whether requests may still name it; true where not given.
+    #[schema(nullable = false)]
     pub active: Option<bool>,
 }
 
@@ -69,11 +70,12 @@ pub struct NewReason {
     /// Its id; drawn where none is given. In a PUT the path says it.
     pub id: Option<Uuid>,
     /// As shown.
-    #[schema(min_length = 1, max_length = 500)]
+    #[schema(min_length = 1, max_length = 500, pattern = "^[^\\u0000]*$")]
     pub text: String,
     /// The one category it belongs to.
     pub category_id: Option<Uuid>,
     /// Whether requests may still name it; true where not given.
+    #[schema(nullable = false)]
     pub active: Option<bool>,
 }
 
@@ -118,11 +120,11 @@ pub struct NewAssignment {
     /// The level.
     #[schema(minimum = 1, maximum = 3)]
     pub level: i32,
-    /// Who may vote.
-    #[schema(min_items = 1)]
+    /// Who may vote, each once; those who can are as many as the quorum at least.
+    #[schema(min_items = 1, max_items = 100)]
     pub approver_ids: Vec<Uuid>,
     /// How many of them must approve; 1 where not given.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 100, nullable = false)]
     pub quorum: Option<i32>,
 }
 

@@ -59,6 +59,7 @@ pub struct RequestRecord {
     /// Since when.
     pub final_at: Option<DateTime<Utc>>,
     /// Digest of the sealed content: `sha256:` and 64 hex digits.
+    #[schema(pattern = "^sha256:[0-9a-f]{64}$")]
     pub revision: Option<String>,
     /// The stamp of each field ever written.
     pub stamps: BTreeMap<String, Hlc>,
@@ -102,7 +103,7 @@ pub struct NewRequest {
     /// Its id; or send the header `Idempotency-Key`.
     pub id: Option<Uuid>,
     /// 1 to 200 characters.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = "^[^\\u0000]*$")]
     pub title: String,
     /// How much.
     pub amount: Money,
@@ -113,12 +114,12 @@ pub struct NewRequest {
     /// For whom.
     pub department_id: Option<Uuid>,
     /// At most 64 characters.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[^\\u0000]*$")]
     pub region: Option<String>,
     /// By when.
     pub needed_by: Option<NaiveDate>,
     /// At most 10,000 characters.
-    #[schema(max_length = 10_000)]
+    #[schema(max_length = 10_000, pattern = "^[^\\u0000]*$")]
     pub justification: Option<String>,
 }
 
@@ -168,6 +169,7 @@ pub struct HistoryItem {
 pub struct SyncBatch {
     /// The phone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 128, pattern = "^[^\\u0000]*$")]
     pub device_id: Option<String>,
     /// Whose queue it is; another's is refused whole.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +178,7 @@ pub struct SyncBatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_time: Option<DateTime<Utc>>,
     /// Pull since this; null: everything; absent: no pull.
+    #[schema(format = DateTime)]
     pub last_sync: Option<String>,
     /// At most 500, in order.
     #[schema(max_items = 500)]
@@ -205,6 +208,9 @@ pub struct Upsert {
     /// The request.
     pub id: Uuid,
     /// When, by the phone's clock.
+    #[schema(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+    )]
     pub hlc: Hlc,
     /// The fields written: null clears, absent leaves. `justification` may be
     /// `{"text": …, "base": [heads]}`, which merges.
@@ -220,6 +226,9 @@ pub struct Submit {
     /// The request.
     pub id: Uuid,
     /// When, by the phone's clock.
+    #[schema(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+    )]
     pub hlc: Hlc,
     /// Field → stamp shown (the heads for the text): seals only that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,6 +244,9 @@ pub struct Plain {
     /// The request.
     pub id: Uuid,
     /// When, by the phone's clock.
+    #[schema(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+    )]
     pub hlc: Hlc,
 }
 
@@ -245,12 +257,16 @@ pub struct SyncAnswer {
     /// The server's time.
     pub server_time: DateTime<Utc>,
     /// The server's clock, to be observed by the phone.
+    #[schema(
+        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+    )]
     pub hlc: Hlc,
     /// Server time minus `clientTime`, in milliseconds.
     pub clock_offset_ms: Option<i64>,
     /// One an item, in order.
     pub results: Vec<SyncResult>,
     /// Where the next pull goes on; null without a pull.
+    #[schema(format = DateTime)]
     pub last_sync: Option<String>,
     /// What changed since the batch's `lastSync`.
     pub changes: Vec<Change>,
@@ -333,6 +349,7 @@ pub struct Updates {
     /// The server's time.
     pub server_time: DateTime<Utc>,
     /// Where the next pull goes on; send it back as it came.
+    #[schema(format = DateTime)]
     pub last_sync: String,
     /// Whether there is more.
     pub has_more: bool,

@@ -51,21 +51,28 @@ pub struct NewUser {
     /// Its id; drawn where none is given.
     pub id: Option<Uuid>,
     /// The address that signs in; its case does not matter.
+    #[schema(
+        min_length = 3,
+        max_length = 254,
+        pattern = "^[^\\s\\u0000-\\u001F\\u007F-\\u009F]+@[^\\s@\\u0000-\\u001F\\u007F-\\u009F]+$"
+    )]
     pub email: String,
     /// As shown to others.
+    #[schema(min_length = 1, max_length = 200, pattern = "^[^\\u0000]*$")]
     pub name: String,
     /// What the person may do; at least one role.
     #[schema(min_items = 1)]
     pub roles: Vec<Role>,
     /// Without one, a one-time token is answered.
-    #[schema(min_length = 10, max_length = 256)]
+    #[schema(min_length = 10, max_length = 256, pattern = "^[^\\u0000]*$")]
     pub password: Option<String>,
     /// An existing department.
     pub department_id: Option<Uuid>,
     /// A sales region.
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[^\\u0000]*$")]
     pub region: Option<String>,
     /// A language tag (BCP 47).
+    #[schema(min_length = 1, max_length = 35, pattern = "^[^\\u0000]*$")]
     pub locale: Option<String>,
 }
 
@@ -74,9 +81,14 @@ pub struct NewUser {
 #[serde(rename_all = "camelCase")]
 pub struct UserUpdate {
     /// The address that signs in; its case does not matter.
+    #[schema(
+        min_length = 3,
+        max_length = 254,
+        pattern = "^[^\\s\\u0000-\\u001F\\u007F-\\u009F]+@[^\\s@\\u0000-\\u001F\\u007F-\\u009F]+$"
+    )]
     pub email: String,
     /// As shown to others.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = "^[^\\u0000]*$")]
     pub name: String,
     /// What the person may do; at least one role.
     #[schema(min_items = 1)]
@@ -84,9 +96,10 @@ pub struct UserUpdate {
     /// An existing department; none where not given.
     pub department_id: Option<Uuid>,
     /// A sales region; none where not given.
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[^\\u0000]*$")]
     pub region: Option<String>,
     /// A language tag (BCP 47); none where not given.
+    #[schema(min_length = 1, max_length = 35, pattern = "^[^\\u0000]*$")]
     pub locale: Option<String>,
     /// False: the person leaves; true: comes back; not given: as before.
     pub active: Option<bool>,
@@ -99,7 +112,7 @@ pub struct PasswordChange {
     #[schema(format = Password)]
     pub current: String,
     /// From now on.
-    #[schema(format = Password, min_length = 10, max_length = 256)]
+    #[schema(format = Password, min_length = 10, max_length = 256, pattern = "^[^\\u0000]*$")]
     pub new: String,
 }
 
@@ -158,7 +171,7 @@ pub struct NewDepartment {
     /// Its id; drawn where none is given.
     pub id: Option<Uuid>,
     /// As shown.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 200, pattern = "^[^\\u0000]*$")]
     pub name: String,
 }
 
@@ -182,6 +195,7 @@ pub struct Login {
     #[schema(format = Password)]
     pub password: String,
     /// The phone, at most 128 characters.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[^\\u0000]*$")]
     pub device_id: Option<String>,
 }
 
