@@ -171,3 +171,28 @@ fn what_particular_operations_refuse_is_told() {
     assert!(!told("GET /api/v1/users/me", "forbidden"));
     assert!(!told("GET /api/v1/categories", "malformed_body"));
 }
+
+#[test]
+fn every_answer_is_listed_with_its_headers() {
+    let document = document();
+    for operation in operations(&document) {
+        let name = &operation.name;
+        let responses = operation.described["responses"].as_object().unwrap();
+        for (status, response) in responses {
+            assert_ne!(status, "default", "{name}: hides what is not listed");
+            let response = match response["$ref"].as_str() {
+                Some(pointer) => document.pointer(&pointer[1..]).unwrap(),
+                None => response,
+            };
+            let has = |header: &str| response["headers"][header].is_object();
+            assert!(has("x-request-id"), "{name}: {status}");
+            assert_eq!(has("WWW-Authenticate"), status == "401", "{name}: {status}");
+            assert_eq!(has("Location"), status == "201", "{name}: {status}");
+            let later = ["429", "503"].contains(&status.as_str());
+            assert_eq!(has("Retry-After"), later, "{name}: {status}");
+        }
+        let cached = responses.contains_key("304");
+        let tagged = operation.described["responses"]["200"]["headers"]["ETag"].is_object();
+        assert!(!cached || tagged, "{name}: a list that is kept has a tag");
+    }
+}

@@ -85,9 +85,6 @@ pub struct CastVote {
     #[schema(max_length = 2_000)]
     pub comment: Option<String>,
     /// When, by the approver's phone.
-    #[schema(
-        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
-    )]
     pub hlc: Hlc,
     /// When the server accepted it; of dissent, when it arrived.
     pub accepted_at: DateTime<Utc>,
@@ -197,9 +194,6 @@ pub struct VoteChange {
     #[schema(max_length = 2_000)]
     pub comment: Option<String>,
     /// When, by the phone's clock.
-    #[schema(
-        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
-    )]
     pub hlc: Hlc,
 }
 
@@ -222,9 +216,6 @@ pub struct VoteAnswer {
     /// The server's time.
     pub server_time: DateTime<Utc>,
     /// The server's clock, to be observed by the phone.
-    #[schema(
-        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
-    )]
     pub hlc: Hlc,
     /// Server time minus `clientTime`, in milliseconds.
     pub clock_offset_ms: Option<i64>,

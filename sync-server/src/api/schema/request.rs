@@ -7,7 +7,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A hybrid logical clock reading: `2026-11-22T10:00:00.123Z-0007-a1b2c3d4e5f60718`, compared as bytes.
-pub type Hlc = String;
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(
+    pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
+)]
+pub struct Hlc(pub String);
 
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -208,9 +212,6 @@ pub struct Upsert {
     /// The request.
     pub id: Uuid,
     /// When, by the phone's clock.
-    #[schema(
-        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
-    )]
     pub hlc: Hlc,
     /// The fields written: null clears, absent leaves. `justification` may be
     /// `{"text": …, "base": [heads]}`, which merges.
@@ -226,9 +227,6 @@ pub struct Submit {
     /// The request.
     pub id: Uuid,
     /// When, by the phone's clock.
-    #[schema(
-        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
-    )]
     pub hlc: Hlc,
     /// Field → stamp shown (the heads for the text): seals only that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -244,9 +242,6 @@ pub struct Plain {
     /// The request.
     pub id: Uuid,
     /// When, by the phone's clock.
-    #[schema(
-        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
-    )]
     pub hlc: Hlc,
 }
 
@@ -257,9 +252,6 @@ pub struct SyncAnswer {
     /// The server's time.
     pub server_time: DateTime<Utc>,
     /// The server's clock, to be observed by the phone.
-    #[schema(
-        pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$"
-    )]
     pub hlc: Hlc,
     /// Server time minus `clientTime`, in milliseconds.
     pub clock_offset_ms: Option<i64>,
