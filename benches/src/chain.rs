@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How long news may take before the run fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A category, a reason, one approver a level, and one sales person with two phones.

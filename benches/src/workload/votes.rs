@@ -30,7 +30,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Vec<Line>> {
     votes.product().await?;
     votes.raw().await?;
     let mut counter = match &stage.options.pg {
-        Some(url) => Some(RawVotes::open(url, stage.options.phones).await?),
+        Some(url) => Some(RawVotes::open(url, stage.options.phones, stage.author()).await?),
         None => None,
     };
     let (mut product, mut rows, mut all_rows) = (Vec::new(), Vec::new(), Vec::new());
@@ -126,9 +126,9 @@ impl<'s> Votes<'s> {
             self.voted += open.len();
             jobs.push((chain, batches));
         }
-        let mut counted = None;
+        let mut before = None;
         if let Some(counter) = counter {
-            counted = Some((counter.tables(None).await?, counter));
+            before = Some((counter.tables(None).await?, counter));
         }
         let (groups, round) = timed(&self.stage.meter, jobs, |mut chain, batches| async move {
             let phone = chain.approvers.first_mut().ok_or("a chain of no levels")?;
@@ -141,7 +141,7 @@ impl<'s> Votes<'s> {
         })
         .await?;
         self.groups = groups;
-        if let Some((before, counter)) = counted {
+        if let Some((before, counter)) = before {
             counter.note(before, round.units).await?;
         }
         Ok(round)

@@ -113,7 +113,9 @@ impl ApprovalService {
     pub(super) fn committed(&self, moved: &[Moved]) {
         self.wake.ring();
         let users: BTreeSet<Uuid> = moved.iter().map(|moved| moved.user).collect();
-        users.into_iter().for_each(|user| self.pokes.poke(user));
+        for user in users {
+            self.pokes.poke(user);
+        }
     }
 
     /// The windows that a case opened now is pinned to, in microseconds.

@@ -47,7 +47,9 @@ impl ApprovalService {
                             now_us,
                             ..Decision::default()
                         };
-                        ids.iter().for_each(|id| decision.seal_overdue(*id));
+                        for id in &ids {
+                            decision.seal_overdue(*id);
+                        }
                         let moved = write(tx, &decision, None, None).await?;
                         Ok::<_, DbError>((ids.len(), moved))
                     })

@@ -90,9 +90,9 @@ impl Consumer for RequestConsumer {
     async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
         inbox::consume(self.service.db(), &self.projections, events).await?;
         let owners = std::mem::take(&mut *self.projections.moved());
-        owners
-            .into_iter()
-            .for_each(|owner| self.service.committed(owner));
+        for owner in owners {
+            self.service.committed(owner);
+        }
         Ok(())
     }
 }

@@ -50,6 +50,10 @@ pub(in crate::approval) enum Fact {
 }
 
 /// A submitted request, as its event told.
+#[allow(
+    clippy::struct_field_names,
+    reason = "the logs that are stored name this field"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::approval) struct Submitted {

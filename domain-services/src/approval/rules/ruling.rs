@@ -56,6 +56,10 @@ impl Case {
 
     /// The case as it reads at `now_us`: what is overdue is sealed, whether or not a sweeper has been
     /// there.
+    #[allow(
+        clippy::wrong_self_convention,
+        reason = "not a conversion: the case as of a moment"
+    )]
     pub(in crate::approval) fn as_of(mut self, now_us: i64) -> Self {
         while let Some(number) = self.overdue(now_us) {
             let due_us = self.level(number).and_then(|level| self.seals_us(level));
