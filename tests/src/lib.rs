@@ -2,7 +2,7 @@
 //!
 //! A test is a story about actors, told once and run on both engines:
 //!
-//! ```no_run
+//! ```ignore
 //! use tests::{Server, both_engines};
 //! use serde_json::json;
 //!

@@ -2,6 +2,7 @@
 //! contents that the service wrote, one statement a batch.
 
 use crate::Result;
+use crate::draft::Author;
 use crate::process::Meter;
 use crate::stats::{Done, Lap, Round, timed};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -69,7 +70,7 @@ pub(crate) struct RawVotes {
     connections: Vec<(PgConnection, Uuid)>,
     sample: Sample,
     written: Option<Written>,
-    place: i64,
+    keys: Keys,
 }
 
 impl fmt::Display for Written {
@@ -88,7 +89,7 @@ impl fmt::Display for Written {
 
 impl RawVotes {
     /// As many connections as approvers. Some vote has been cast already.
-    pub(crate) async fn open(url: &str, count: u32) -> Result<Self> {
+    pub(crate) async fn open(url: &str, count: u32, mut author: Author) -> Result<Self> {
         let mut counting = PgConnection::connect(url).await?;
         counting.execute("create schema if not exists raw").await?;
         for table in TABLES {
@@ -101,14 +102,14 @@ impl RawVotes {
         let sample = sqlx::query_as(SAMPLE).fetch_one(&mut counting).await?;
         let mut connections = Vec::new();
         for _ in 0..count {
-            connections.push((PgConnection::connect(url).await?, Uuid::now_v7()));
+            connections.push((PgConnection::connect(url).await?, author.id()));
         }
         Ok(Self {
             counting,
             connections,
             sample,
             written: None,
-            place: 0,
+            keys: Keys { author, place: 0 },
         })
     }
 
@@ -168,7 +169,7 @@ impl RawVotes {
         for actor in std::mem::take(&mut self.connections) {
             let mut queue = Vec::new();
             for _ in 0..batches {
-                queue.push(Columns::new(&self.sample, written, batch, &mut self.place)?);
+                queue.push(Columns::new(&self.sample, written, batch, &mut self.keys)?);
             }
             jobs.push((actor, queue));
         }
@@ -193,6 +194,24 @@ impl RawVotes {
     }
 }
 
+/// New ids and places of a feed.
+struct Keys {
+    author: Author,
+    place: i64,
+}
+
+impl Keys {
+    fn ids(&mut self, count: usize) -> Vec<Uuid> {
+        (0..count).map(|_| self.author.id()).collect()
+    }
+
+    fn places(&mut self, count: usize) -> Vec<i64> {
+        let first = self.place;
+        self.place += i64::try_from(count).unwrap_or(0);
+        (first..self.place).collect()
+    }
+}
+
 /// One batch, a vector a column.
 struct Columns {
     sample: Sample,
@@ -212,8 +231,8 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(sample: &Sample, written: Written, batch: u32, place: &mut i64) -> Result<Self> {
-        let ids: Vec<Uuid> = (0..batch).map(|_| Uuid::now_v7()).collect();
+    fn new(sample: &Sample, written: Written, batch: u32, keys: &mut Keys) -> Result<Self> {
+        let ids = keys.ids(batch as usize);
         let each = |count: i64| -> Result<Vec<Uuid>> {
             let count = usize::try_from(count)?;
             Ok(ids
@@ -226,21 +245,16 @@ impl Columns {
         let op_ids = each(written.operations)?;
         // A level's readers have an entry each; here they are other approvals of one reader.
         let entries = each(written.entries)?;
-        let mut places = |count: usize| -> Vec<i64> {
-            let first = *place;
-            *place += i64::try_from(count).unwrap_or(0);
-            (first..*place).collect()
-        };
         Ok(Self {
-            at_us: places(ids.len()),
+            at_us: keys.places(ids.len()),
             states: vec![sample.0.clone(); ids.len()],
-            log_n: places(log_ids.len()),
-            log_at_us: places(log_ids.len()),
+            log_n: keys.places(log_ids.len()),
+            log_at_us: keys.places(log_ids.len()),
             facts: vec![sample.2.clone(); log_ids.len()],
-            op_ids: op_ids.iter().map(|_| Uuid::now_v7()).collect(),
-            entry_at_us: places(entries.len()),
-            entry_ids: entries.iter().map(|_| Uuid::now_v7()).collect(),
-            event_ids: event_keys.iter().map(|_| Uuid::now_v7()).collect(),
+            op_ids: keys.ids(op_ids.len()),
+            entry_at_us: keys.places(entries.len()),
+            entry_ids: keys.ids(entries.len()),
+            event_ids: keys.ids(event_keys.len()),
             bodies: vec![sample.3.clone(); event_keys.len()],
             sample: sample.clone(),
             ids,

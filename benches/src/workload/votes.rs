@@ -30,7 +30,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Vec<Line>> {
     votes.product().await?;
     votes.raw().await?;
     let mut counter = match &stage.options.pg {
-        Some(url) => Some(RawVotes::open(url, stage.options.phones).await?),
+        Some(url) => Some(RawVotes::open(url, stage.options.phones, stage.author()).await?),
         None => None,
     };
     let (mut product, mut rows, mut all_rows) = (Vec::new(), Vec::new(), Vec::new());

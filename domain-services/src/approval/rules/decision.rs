@@ -127,7 +127,7 @@ impl Decision {
             self.access.insert((request_id, *person_id));
         }
         let was = case.clone();
-        case.apply(at_us, &fact);
+        case.apply_to(&was.levels, at_us, &fact);
         self.news
             .extend(super::news::news(Some(&was), case, at_us, &fact));
         self.log.push(LogRow {

@@ -69,6 +69,11 @@ impl Case {
     /// Takes the next fact, accepted at `at_us`.
     pub(in crate::approval) fn apply(&mut self, at_us: i64, fact: &Fact) {
         let before = self.levels.clone();
+        self.apply_to(&before, at_us, fact);
+    }
+
+    /// The same for who has a copy of the levels as they are now.
+    pub(super) fn apply_to(&mut self, before: &[Level], at_us: i64, fact: &Fact) {
         match fact {
             Fact::Voted(cast) => self.cast(at_us, cast),
             Fact::Refused { cast, code } => self.keep(at_us, cast, *code),
@@ -84,7 +89,7 @@ impl Case {
         }
         self.last_us = at_us;
         self.facts = self.facts.saturating_add(1);
-        self.touch(at_us, &before);
+        self.touch(at_us, before);
     }
 
     /// A level's record changes with the level, and with the dissent of those below.

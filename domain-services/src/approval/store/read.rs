@@ -96,12 +96,14 @@ pub(in crate::approval) async fn cases_of_people(
     Ok(found.into_iter().map(|(id,)| id).collect())
 }
 
-/// Whether any case has a level to seal by age, without taking a writer for it.
+/// Whether any case has a level to seal by age, without taking a writer for it. The clock is the
+/// statement's: `clock_timestamp()` may differ from row to row, so no index can be searched for it, and
+/// each look would walk through all cases that wait for their seal.
 pub(in crate::approval) async fn due(db: &Db) -> Result<bool, DbError> {
     let now_us = db.ids().now_us();
     let found: Option<(i64,)> = sql_by_engine(
         "select seals_us from approval_case
-         where seals_us <= (extract(epoch from clock_timestamp()) * 1000000)::bigint and $1::bigint is not null
+         where seals_us <= (extract(epoch from statement_timestamp()) * 1000000)::bigint and $1::bigint is not null
          order by seals_us limit 1",
         "select seals_us from approval_case where seals_us <= $1 order by seals_us limit 1",
     )
@@ -144,14 +146,17 @@ pub(in crate::approval) async fn find_head(
 /// Operation, approval, digest, refusal's code and detail.
 type OperationRow = (Uuid, Uuid, i64, Option<String>, Option<String>);
 
-/// The operations among these that are remembered.
+/// The operations among these that are remembered: each is looked up by itself. For `op_id = any($2)` a
+/// generic plan without statistics reads all that the user has ever done and filters it.
 pub(in crate::approval) async fn logged(
     tx: &mut Tx,
     user: Uuid,
     operations: Vec<Uuid>,
 ) -> Result<HashMap<Uuid, Logged>, DbError> {
     let found: Vec<OperationRow> = sql_by_engine(
-        "select op_id, approval_id, digest, code, detail from command_log where user_id = $1 and op_id = any($2)",
+        "select l.op_id, l.approval_id, l.digest, l.code, l.detail
+         from unnest($2) as u (op_id) cross join lateral
+              (select * from command_log c where c.user_id = $1 and c.op_id = u.op_id limit 1) as l",
         "select op_id, approval_id, digest, code, detail from command_log where user_id = $1 and op_id in (select unhex(value) from json_each($2))",
     )
     .bind(user)

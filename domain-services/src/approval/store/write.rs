@@ -21,6 +21,8 @@ pub(in crate::approval) struct Moved {
     pub(in crate::approval) user: Uuid,
     pub(in crate::approval) approval_id: Uuid,
     pub(in crate::approval) at_us: i64,
+    /// The user's head before the write, as it was locked.
+    pub(in crate::approval) head_us: i64,
 }
 
 /// A feed entry about to be written.
@@ -70,6 +72,7 @@ pub(in crate::approval) async fn write(
     let mut users: BTreeSet<Uuid> = entries.iter().map(|entry| entry.user).collect();
     users.extend(acting.map(|acting| acting.user));
     let mut heads = lock_heads(tx, users).await?;
+    let before = heads.clone();
     for entry in &mut entries {
         if let Some(head_us) = heads.get_mut(&entry.user) {
             *head_us = decision.now_us.max(head_us.saturating_add(1));
@@ -82,6 +85,7 @@ pub(in crate::approval) async fn write(
             user: entry.user,
             approval_id: entry.approval_id,
             at_us: entry.at_us,
+            head_us: before.get(&entry.user).copied().unwrap_or(0),
         })
         .collect();
     let clock_of = |user: Uuid| {
