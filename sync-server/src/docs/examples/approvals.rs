@@ -13,7 +13,7 @@ const AT: &str = "2026-11-22T11:00:01.000002Z";
 
 pub(super) fn all() -> Vec<(&'static str, Value)> {
     vec![
-        ("Act", json!({"comment": "Agreed in the team.", "opId": OP})),
+        ("Act", json!({"comment": "Agreed in the team."})),
         ("Approval", approval()),
         ("ApprovalPage", page(&listed())),
         ("VoteBatch", batch()),
