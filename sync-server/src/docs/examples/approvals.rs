@@ -8,17 +8,12 @@ const REVISION: &str = "sha256:d63c16b2c26564ae13518eeae3ed603d0daa031dcb303f80d
 /// Level 1 of that revision.
 const APPROVAL: &str = "5a4bb4a1-3ab1-5f4d-8cf0-1a40a3f0a1d7";
 const OP: &str = "0195d0c0-7d5c-7010-8000-0123456789ab";
-/// Of a vote by hand: no batch has it.
-const ACT: &str = "0195d0c0-7d5c-7011-8000-0123456789ab";
 const VOTED: &str = "2026-11-22T11:00:00.000Z-0000-0817065f4e3d2c1b";
 const AT: &str = "2026-11-22T11:00:01.000002Z";
 
 pub(super) fn all() -> Vec<(&'static str, Value)> {
     vec![
-        (
-            "Act",
-            json!({"comment": "Agreed in the team.", "opId": ACT}),
-        ),
+        ("Act", json!({"comment": "Agreed in the team."})),
         ("Approval", approval()),
         ("ApprovalPage", page(&listed())),
         ("VoteBatch", batch()),
