@@ -17,6 +17,8 @@ use uuid::Uuid;
 struct Votes<'s> {
     stage: &'s Stage,
     groups: Vec<Chain>,
+    /// Of each group: the last batch that was sent, and its votes.
+    last: Vec<(String, usize)>,
     voted: usize,
     raw: Raw,
     raw_people: Vec<(Uuid, Author)>,
@@ -77,6 +79,7 @@ impl<'s> Votes<'s> {
         Ok(Self {
             stage,
             groups,
+            last: Vec::new(),
             voted: 0,
             raw: stage.raw(stage.options.phones).await?,
             raw_people: (0..stage.options.phones)
@@ -116,6 +119,7 @@ impl<'s> Votes<'s> {
         let open = self.prepare().await?;
         let batch = self.stage.options.batch as usize;
         let mut jobs = Vec::new();
+        self.last.clear();
         for (mut chain, open) in std::mem::take(&mut self.groups).into_iter().zip(open) {
             let mut batches = Vec::new();
             for some in open.chunks(batch) {
@@ -124,6 +128,7 @@ impl<'s> Votes<'s> {
                 phone.wake().await?;
             }
             self.voted += open.len();
+            self.last.extend(batches.last().cloned());
             jobs.push((chain, batches));
         }
         let mut tables_before = None;
@@ -184,12 +189,16 @@ impl Workload for Votes<'_> {
         self.raw.upsert(&self.stage.meter, queues).await
     }
 
-    /// Every approver has voted on all of its approvals, each once, and they are approved.
+    /// Every approver has voted on all of its approvals, each once, and they are approved; the last batch
+    /// once more changes nothing.
     async fn check(&mut self) -> Result<()> {
         let mut approved = HashSet::new();
-        for chain in &mut self.groups {
+        for (chain, (again, count)) in self.groups.iter_mut().zip(&self.last) {
             let phone = chain.approvers.first_mut().ok_or("a chain of no levels")?;
             phone.wake().await?;
+            let answer = phone.push_to(Feed::Approvals, again).await?;
+            let duplicates = crate::scan::count(&answer, "\"verdict\":\"duplicate\"");
+            expect("duplicates of the last batch", duplicates, *count)?;
             let mut cursor = None;
             loop {
                 let page =
