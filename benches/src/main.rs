@@ -57,7 +57,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) pollers: u32,
     /// Raw's connections in `changes` and `poll`, where it does as many requests as all pollers
-    /// together. On two cores it is fastest with 8 to 16: more backends only wait for each other.
+    /// together. On two cores fewer than 8 are slower; from 8 to 64 its best number was not told from
+    /// noise, so give several when the ratio matters.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) raw_pollers: u32,
     /// Batches a phone pushes in a round.
