@@ -196,8 +196,8 @@ async fn remember(tx: &mut Tx, ids: &[Uuid]) -> Result<(), DbError> {
 async fn park(tx: &mut Tx, event: &Event, reason: &str) -> Result<(), DbError> {
     let now_us = tx.ids().now_us();
     sql(
-        "insert into dead_letter (event_id, topic, key, type, version, time_us, traceparent, body, reason, at_us)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (event_id) do nothing",
+        "insert into dead_letter (event_id, topic, key, type, version, time_us, traceparent, actor_id, body, reason, at_us)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (event_id) do nothing",
     )
     .bind(event.id)
     .bind(event.topic.name().to_owned())
@@ -206,6 +206,7 @@ async fn park(tx: &mut Tx, event: &Event, reason: &str) -> Result<(), DbError> {
     .bind(event.version)
     .bind(event.time_us)
     .bind(event.traceparent.clone())
+    .bind(event.actor)
     .bind(sqlx::types::Json(event.data.clone()))
     .bind(reason.to_owned())
     .bind(now_us)

@@ -43,17 +43,23 @@ pub struct Databases {
     pub request: Db,
     /// The approval service's.
     pub approval: Db,
+    /// The audit service's.
+    pub audit: Db,
+    /// The notification service's.
+    pub notification: Db,
 }
 
 impl Databases {
     /// Each with the name of its service.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, &Db); 4] {
+    pub fn named(&self) -> [(&'static str, &Db); 6] {
         [
             (Service::User.name(), &self.user),
             (Service::Catalog.name(), &self.catalog),
             (Service::Request.name(), &self.request),
             (Service::Approval.name(), &self.approval),
+            (Service::Audit.name(), &self.audit),
+            (Service::Notification.name(), &self.notification),
         ]
     }
 }
@@ -69,6 +75,8 @@ pub(crate) async fn databases(config: &Config, hooks: &Hooks) -> Result<Database
         catalog: database(Service::Catalog, config, hooks, deadline).await?,
         request: database(Service::Request, config, hooks, deadline).await?,
         approval: database(Service::Approval, config, hooks, deadline).await?,
+        audit: database(Service::Audit, config, hooks, deadline).await?,
+        notification: database(Service::Notification, config, hooks, deadline).await?,
     })
 }
 

@@ -26,6 +26,8 @@ pub enum Topic {
     Request,
     /// The levels of their approval.
     Approval,
+    /// Messages to people, and what became of them.
+    Notification,
 }
 
 impl Topic {
@@ -37,6 +39,7 @@ impl Topic {
             Self::Catalog => "athena.catalog.v1",
             Self::Request => "athena.request.v1",
             Self::Approval => "athena.approval.v1",
+            Self::Notification => "athena.notification.v1",
         }
     }
 }
@@ -59,6 +62,8 @@ pub struct Event {
     pub time_us: i64,
     /// The W3C trace context of the request that caused it.
     pub traceparent: Option<String>,
+    /// Who caused it (the `authid` of CloudEvents' auth context); none: the system itself.
+    pub actor: Option<Uuid>,
     /// The record as it stands after it.
     pub data: Box<RawValue>,
 }

@@ -16,11 +16,22 @@ pub enum Service {
     Request,
     /// Approvals of requests.
     Approval,
+    /// The log of what was done.
+    Audit,
+    /// Messages to people.
+    Notification,
 }
 
 impl Service {
     /// Every service with tables.
-    pub const ALL: [Self; 4] = [Self::User, Self::Catalog, Self::Request, Self::Approval];
+    pub const ALL: [Self; 6] = [
+        Self::User,
+        Self::Catalog,
+        Self::Request,
+        Self::Approval,
+        Self::Audit,
+        Self::Notification,
+    ];
 
     /// The name of its schema (PostgreSQL) and of its file (SQLite).
     #[must_use]
@@ -30,6 +41,8 @@ impl Service {
             Self::Catalog => "catalog",
             Self::Request => "request",
             Self::Approval => "approval",
+            Self::Audit => "audit",
+            Self::Notification => "notification",
         }
     }
 
@@ -44,6 +57,10 @@ impl Service {
             (Self::Request, Sqlite) => sqlx::migrate!("../migrations/request/sqlite"),
             (Self::Approval, Postgres) => sqlx::migrate!("../migrations/approval/postgres"),
             (Self::Approval, Sqlite) => sqlx::migrate!("../migrations/approval/sqlite"),
+            (Self::Audit, Postgres) => sqlx::migrate!("../migrations/audit/postgres"),
+            (Self::Audit, Sqlite) => sqlx::migrate!("../migrations/audit/sqlite"),
+            (Self::Notification, Postgres) => sqlx::migrate!("../migrations/notification/postgres"),
+            (Self::Notification, Sqlite) => sqlx::migrate!("../migrations/notification/sqlite"),
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct NewEvent {
     pub version: i64,
     /// The W3C trace context of the request that caused it.
     pub traceparent: Option<String>,
+    /// Who caused it; none: the system itself.
+    pub actor: Option<Uuid>,
     /// The record as it stands after it.
     pub data: Box<RawValue>,
 }
@@ -55,6 +57,7 @@ impl NewEvent {
             kind,
             version,
             traceparent: None,
+            actor: None,
             data,
         })
     }
@@ -73,6 +76,15 @@ impl NewEvent {
             ..self
         }
     }
+
+    /// The same event with the person who caused it.
+    #[must_use]
+    pub fn by(self, actor: Uuid) -> Self {
+        Self {
+            actor: Some(actor),
+            ..self
+        }
+    }
 }
 
 /// Rows as both engines unpack them from one JSON argument.
@@ -84,6 +96,7 @@ struct Row<'a> {
     kind: &'a str,
     version: i64,
     traceparent: Option<&'a str>,
+    actor: Option<Uuid>,
     body: &'a RawValue,
 }
 
@@ -107,20 +120,21 @@ pub async fn append(tx: &mut Tx, now_us: i64, events: &[NewEvent]) -> Result<(),
             kind: event.kind,
             version: event.version,
             traceparent: event.traceparent.as_deref(),
+            actor: event.actor,
             body: &event.data,
         })
         .collect();
     let rows = serde_json::to_string(&rows)
         .map_err(|error| DbError::Other(format!("events do not encode: {error}")))?;
     sql_by_engine(
-        "insert into outbox (id, key, type, version, time_us, traceparent, body)
-         select id, key, kind, version, $2, traceparent, body
+        "insert into outbox (id, key, type, version, time_us, traceparent, actor_id, body)
+         select id, key, kind, version, $2, traceparent, actor, body
          from jsonb_to_recordset($1::jsonb)
-              as e(n bigint, id uuid, key uuid, kind text, version bigint, traceparent text, body jsonb)
+              as e(n bigint, id uuid, key uuid, kind text, version bigint, traceparent text, actor uuid, body jsonb)
          order by n",
-        "insert into outbox (id, key, type, version, time_us, traceparent, body)
+        "insert into outbox (id, key, type, version, time_us, traceparent, actor_id, body)
          select unhex(value ->> '$.id', '-'), unhex(value ->> '$.key', '-'), value ->> '$.kind',
-                value ->> '$.version', $2, value ->> '$.traceparent', value -> '$.body'
+                value ->> '$.version', $2, value ->> '$.traceparent', unhex(value ->> '$.actor', '-'), value -> '$.body'
          from json_each($1) order by key",
     )
     .bind(rows)

@@ -66,6 +66,7 @@ struct Row {
     version: i64,
     time_us: i64,
     traceparent: Option<String>,
+    actor_id: Option<Uuid>,
     body: Json<Box<RawValue>>,
 }
 
@@ -138,7 +139,7 @@ impl Relay {
 
     async fn unpublished(&self) -> Result<Vec<Row>, DbError> {
         sql(
-            "select seq, id, key, type, version, time_us, traceparent, body
+            "select seq, id, key, type, version, time_us, traceparent, actor_id, body
              from outbox where published_us is null order by seq limit $1",
         )
         .bind(BATCH_MAX)
@@ -157,6 +158,7 @@ impl Relay {
                     version: row.version,
                     time_us: row.time_us,
                     traceparent: row.traceparent,
+                    actor: row.actor_id,
                     data: row.body.0,
                 };
                 (row.seq, event)

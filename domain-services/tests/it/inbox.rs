@@ -44,6 +44,7 @@ fn event(key: u128, version: i64, data: &serde_json::Value) -> Event {
         version,
         time_us: 1,
         traceparent: None,
+        actor: None,
         data: new.data,
     }
 }

@@ -49,8 +49,8 @@ on conflict (user_id, approval_id) do update set
     opened_us = excluded.opened_us, acted_us = excluded.acted_us";
 
 const OUTBOX: &str = "
-insert into outbox (time_us, traceparent, id, key, type, version, body)
-select $2, $3, unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4 from jsonb_each($1) order by key";
+insert into outbox (time_us, traceparent, actor_id, id, key, type, version, body)
+select $2, $3, $4, unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4 from jsonb_each($1) order by key";
 
 pub(super) async fn run(tx: &mut Tx, rows: &Rows<'_>) -> Result<(), DbError> {
     cases(tx, rows).await?;
@@ -93,8 +93,9 @@ pub(super) async fn run(tx: &mut Tx, rows: &Rows<'_>) -> Result<(), DbError> {
     });
     let traceparent = rows.traceparent.map(str::to_owned);
     let now_us = rows.decision.now_us;
+    let actor = rows.acting.map(|acting| acting.user);
     put(tx, OUTBOX, events, |query| {
-        query.bind(now_us).bind(traceparent)
+        query.bind(now_us).bind(traceparent).bind(actor)
     })
     .await
 }

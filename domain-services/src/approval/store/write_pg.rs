@@ -40,8 +40,8 @@ with h as (
         at_us = excluded.at_us, removed = excluded.removed, waits = excluded.waits,
         opened_us = excluded.opened_us, acted_us = excluded.acted_us
 )
-insert into outbox (id, key, type, version, body, time_us, traceparent)
-select e.id, e.key, e.type, e.version, e.body::jsonb, $26, $42::text
+insert into outbox (id, key, type, version, body, time_us, traceparent, actor_id)
+select e.id, e.key, e.type, e.version, e.body::jsonb, $26, $42::text, $25::uuid
 from unnest($43::uuid[], $44::uuid[], $45::text[], $46::bigint[], $47::text[]) with ordinality
      as e (id, key, type, version, body, n)
 order by e.n";

@@ -43,9 +43,9 @@ from (select value as v from jsonb_each($2)) where true
 on conflict do nothing";
 
 const OUTBOX: &str = "
-insert into outbox (time_us, traceparent, id, key, type, version, body)
-select $1, $2, unhex(v->>0), unhex(v->>1), v->>2, v->>3, v->>4
-from (select value as v from jsonb_each($3))";
+insert into outbox (time_us, traceparent, actor_id, id, key, type, version, body)
+select $1, $2, $3, unhex(v->>0), unhex(v->>1), v->>2, v->>3, v->>4
+from (select value as v from jsonb_each($4))";
 
 /// A decision ready to be written, as often as the writer needs to.
 #[derive(Debug, Clone)]
@@ -143,7 +143,10 @@ impl Encoded {
             query.execute(&mut *tx).await?;
         }
         if let Some(rows) = &self.events {
-            let query = sql(OUTBOX).bind(self.now_us).bind(self.traceparent.clone());
+            let query = sql(OUTBOX)
+                .bind(self.now_us)
+                .bind(self.traceparent.clone())
+                .bind(self.actor);
             query.bind(Arc::clone(rows)).execute(&mut *tx).await?;
         }
         Ok(Written::Won)

@@ -42,8 +42,8 @@ with h as (
     where exists (select 1 from h)
     on conflict do nothing
 ), o as (
-    insert into outbox (id, key, type, version, body, time_us, traceparent)
-    select e.id, e.key, e.type, e.version, e.body::jsonb, $27, $41
+    insert into outbox (id, key, type, version, body, time_us, traceparent, actor_id)
+    select e.id, e.key, e.type, e.version, e.body::jsonb, $27, $41, $47::uuid
     from unnest($42::uuid[], $43::uuid[], $44::text[], $45::bigint[], $46::text[]) as e (id, key, type, version, body)
     where exists (select 1 from h)
 )

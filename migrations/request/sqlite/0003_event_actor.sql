@@ -1,0 +1,3 @@
+-- Who caused an event; none: the system itself.
+alter table outbox add column actor_id blob;
+alter table dead_letter add column actor_id blob;
