@@ -1,7 +1,6 @@
 //! Lists that are read page by page, newest first, by the key of the last item seen.
 
 use crate::invalid::Invalid;
-use std::fmt::Write as _;
 use uuid::Uuid;
 
 /// Items of a page when the caller does not say.
@@ -143,12 +142,7 @@ pub struct Page<T> {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    data_encoding::HEXLOWER.encode(bytes)
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use super::super::rules::Decision;
 use super::rows::pack;
 use super::write::{Written, expected, history_at, id_of};
 use crate::db::{DbError, Tx, sql};
-use serde::Serialize;
-use std::fmt::Write;
+use data_encoding::HEXLOWER;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 use sync_core::field::Field;
 use sync_core::value::Money;
@@ -73,7 +74,7 @@ impl Encoded {
             .changed
             .iter()
             .filter_map(|(id, _)| decision.records.get(id))
-            .map(record);
+            .map(RecordRow);
         let commands = decision.commands.iter().map(|row| {
             (
                 row.op_id.as_simple(),
@@ -155,49 +156,50 @@ impl Encoded {
 
 /// The rows as one JSON array, or nothing where there are none.
 fn rows<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Option<Arc<str>>, DbError> {
-    let mut json = String::from("[");
-    for row in rows {
-        if json.len() > 1 {
-            json.push(',');
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return Ok(None);
+    }
+    let wrong = |error: serde_json::Error| DbError::Other(error.to_string());
+    let mut json = Vec::new();
+    let mut array = serde_json::Serializer::new(&mut json);
+    array.collect_seq(rows).map_err(wrong)?;
+    let json = String::from_utf8(json).map_err(|error| DbError::Other(error.to_string()))?;
+    Ok(Some(json.into()))
+}
+
+/// A record as the array of its columns, in the order of [`RECORDS`].
+struct RecordRow<'a>(&'a Stored);
+
+impl Serialize for RecordRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let row = self.0;
+        let mut array = serializer.serialize_seq(None)?;
+        array.serialize_element(row.id.as_simple())?;
+        array.serialize_element(&row.at_us)?;
+        array.serialize_element(&row.created_us)?;
+        array.serialize_element(&row.text(Field::Title))?;
+        array.serialize_element(&row.money().map(Money::minor))?;
+        array.serialize_element(&row.money().map(|money| money.currency().to_string()))?;
+        for field in [Field::CategoryId, Field::ReasonId, Field::DepartmentId] {
+            array.serialize_element(&row.reference(field).map(Uuid::simple))?;
         }
-        json += &serde_json::to_string(&row).map_err(|error| DbError::Other(error.to_string()))?;
+        array.serialize_element(&row.text(Field::Region))?;
+        array.serialize_element(&row.date())?;
+        array.serialize_element(&row.record.text().value())?;
+        array.serialize_element(&HEXLOWER.encode(&pack(&row.record)))?;
+        let state = row.record.text().state();
+        array.serialize_element(&state.map(|state| HEXLOWER.encode(&state)))?;
+        let tombstone = row.record.tombstone();
+        array.serialize_element(&tombstone.map(|stamp| HEXLOWER.encode(&stamp.to_bytes())))?;
+        array.serialize_element(row.status.as_str())?;
+        let revision = row.revision.as_ref();
+        array.serialize_element(&revision.map(|revision| HEXLOWER.encode(revision.as_bytes())))?;
+        array.serialize_element(&row.chain)?;
+        array.serialize_element(&row.submitted_us)?;
+        array.serialize_element(&row.final_us)?;
+        array.serialize_element(&row.last_op.map(|(op, _)| op.simple()))?;
+        array.serialize_element(&row.last_op.map(|(_, digest)| digest.cast_signed()))?;
+        array.end()
     }
-    json.push(']');
-    Ok((json.len() > 2).then(|| json.into()))
-}
-
-fn record(row: &Stored) -> impl Serialize {
-    serde_json::json!([
-        row.id.as_simple(),
-        row.at_us,
-        row.created_us,
-        row.text(Field::Title),
-        row.money().map(Money::minor),
-        row.money().map(|money| money.currency().to_string()),
-        row.reference(Field::CategoryId).map(Uuid::simple),
-        row.reference(Field::ReasonId).map(Uuid::simple),
-        row.reference(Field::DepartmentId).map(Uuid::simple),
-        row.text(Field::Region),
-        row.date(),
-        row.record.text().value(),
-        hex(&pack(&row.record)),
-        row.record.text().state().map(|state| hex(&state)),
-        row.record.tombstone().map(|stamp| hex(&stamp.to_bytes())),
-        row.status.as_str(),
-        row.revision.map(|revision| hex(revision.as_bytes())),
-        row.chain,
-        row.submitted_us,
-        row.final_us,
-        row.last_op.map(|(op, _)| op.simple()),
-        row.last_op.map(|(_, digest)| digest.cast_signed()),
-    ])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").unwrap_or_default();
-    }
-    text
 }
