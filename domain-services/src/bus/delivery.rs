@@ -1,6 +1,10 @@
 //! What a bus hands to a consumer.
 
 use super::{Event, Topic};
+use std::collections::BTreeSet;
+
+/// Events of a delivery whose traces are named: a span is no place for five hundred.
+const TRACES_MAX: usize = 8;
 
 /// Events that are taken together: in one transaction where none of them is at fault.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +21,30 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The span in which a consumer takes this: it goes on with the trace that caused the events, or, where
+    /// several did, names them.
+    #[must_use]
+    pub fn span(&self, consumer: &'static str) -> tracing::Span {
+        let traces: BTreeSet<&str> = self
+            .events
+            .iter()
+            .filter_map(|event| event.traceparent.as_deref()?.split('-').nth(1))
+            .take(TRACES_MAX)
+            .collect();
+        let traces: Vec<&str> = traces.into_iter().collect();
+        let parent = match (traces.as_slice(), self.events.first()) {
+            ([_], Some(event)) => event.traceparent.as_deref().unwrap_or_default(),
+            _ => "",
+        };
+        tracing::info_span!(
+            "take_events",
+            consumer,
+            events = self.events.len(),
+            trace_id = traces.join(","),
+            traceparent = parent,
+        )
+    }
+
     /// Events of a bus that keeps no positions.
     #[must_use]
     pub fn of(events: Vec<Event>) -> Self {

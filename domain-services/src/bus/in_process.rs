@@ -4,6 +4,7 @@ use super::{Bus, BusError, Consumer, Delivery, Event};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// Calls every consumer, all at once. It keeps nothing: what a consumer did not take stays
 /// in the outbox and comes again, and those who took it know it by its id.
@@ -41,7 +42,9 @@ impl Bus for InProcess {
             if wanted.is_empty() {
                 return Ok(());
             }
-            let handled = consumer.handle(&Delivery::of(wanted)).await;
+            let delivery = Delivery::of(wanted);
+            let span = delivery.span(consumer.name());
+            let handled = consumer.handle(&delivery).instrument(span).await;
             handled.map_err(|error| BusError::Consumer {
                 consumer: consumer.name(),
                 error,

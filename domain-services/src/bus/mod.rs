@@ -8,6 +8,7 @@
 
 mod delivery;
 mod in_process;
+pub mod kafka;
 
 pub use delivery::{Delivery, Position, Purpose};
 pub use in_process::InProcess;
@@ -51,6 +52,18 @@ impl Topic {
             Self::Request => "athena.request.v1",
             Self::Approval => "athena.approval.v1",
             Self::Notification => "athena.notification.v1",
+        }
+    }
+
+    /// The service that publishes it.
+    #[must_use]
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Catalog => "catalog",
+            Self::Request => "request",
+            Self::Approval => "approval",
+            Self::Notification => "notification",
         }
     }
 
@@ -141,6 +154,11 @@ pub enum ConsumeError {
 pub trait Bus: Send + Sync {
     /// Returns when the events are safe: in the broker, or in every consumer's tables.
     async fn publish(&self, events: &[Event]) -> Result<(), BusError>;
+
+    /// Events of one publication at most.
+    fn batch_max(&self) -> i64 {
+        500
+    }
 }
 
 /// A service that keeps a projection of what others say.

@@ -1,7 +1,7 @@
 //! Events that could not be handled, as an operator sees them.
 
 use crate::bus::{Event, Topic};
-use crate::db::{Db, DbError, Tx, sql, sql_by_engine};
+use crate::db::{Db, DbError, IdList, Tx, sql, sql_by_engine};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -106,6 +106,40 @@ pub async fn discard(db: &Db, event_id: Uuid) -> Result<bool, DbError> {
         })
         .await;
     Ok(removed? > 0)
+}
+
+/// What the dead-letter topic has not been told of.
+pub(crate) async fn untold(db: &Db, limit: i64) -> Result<Vec<DeadLetter>, DbError> {
+    let rows: Vec<Row> = sql_by_engine(
+        "select event_id, topic, key, type, version, time_us, traceparent, actor_id, body, reason, at_us
+         from dead_letter where published_us is null order by seq limit $1",
+        "select event_id, topic, key, type, version, time_us, traceparent, actor_id, body, reason, at_us
+         from dead_letter where published_us is null order by rowid limit $1",
+    )
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(Row::letter).collect()
+}
+
+/// The dead-letter topic has been told of these.
+pub(crate) async fn told(db: &Db, event_ids: Vec<Uuid>, now_us: i64) -> Result<(), DbError> {
+    db.write(move |tx| {
+        let event_ids = IdList(event_ids.clone());
+        Box::pin(async move {
+            sql_by_engine(
+                "update dead_letter set published_us = $2 where event_id = any($1)",
+                "update dead_letter set published_us = $2
+                 where event_id in (select unhex(value) from json_each($1))",
+            )
+            .bind(event_ids)
+            .bind(now_us)
+            .execute(tx)
+            .await
+            .map(|_| ())
+        })
+    })
+    .await
 }
 
 /// Takes the events of a key out, in the order in which they were parked.

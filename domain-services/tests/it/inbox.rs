@@ -228,7 +228,7 @@ both_engines!(of_two_that_deliver_at_once_one_has_an_effect, |world| {
             let events: Vec<Event> = (1..=10)
                 .map(|version| event(key, version, &1.into()))
                 .collect();
-            two_at_once(&world, &events, round % 2 == 0).await;
+            Box::pin(two_at_once(&world, &events, round % 2 == 0)).await;
             assert_eq!(count(&world, key).await, 10);
         }
     }
