@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod paging;
 pub mod request;
 pub mod time;
+pub mod upkeep;
 pub mod user;
 
 pub use collection::CollectionVersion;

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, Loader, SETTINGS, SettingError};
+use crate::events::EventsCommand;
 use clap::{Args, Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -50,6 +51,9 @@ Stop it with Ctrl-C or SIGTERM: it takes no more connections, answers what it is
 Reads only, beside a running server on PostgreSQL; on SQLite stop the server first. Exit code 3: something
 differs, and each difference is printed.")]
     Rebuild(SettingArgs),
+    /// Look after events: those that could not be handled, and projections made of others
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
     /// Look at the settings
@@ -81,7 +85,7 @@ pub struct ServeArgs {
 }
 
 /// Flags that say where settings come from.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 pub struct SettingArgs {
     /// TOML file with settings
     #[arg(long, value_name = "FILE", env = "ATHENA_CONFIG")]

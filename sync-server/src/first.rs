@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::serve::StartError;
 use crate::services::Services;
+use domain_services::catalog::CatalogError;
 use domain_services::time::Ids;
 use domain_services::user::demo_user_id;
 
@@ -15,11 +16,7 @@ pub(crate) async fn records(
     let failed = |error: &dyn std::fmt::Display| StartError::FirstRecords(error.to_string());
     if config.demo {
         services.users.create_demo().await.map_err(|e| failed(&e))?;
-        services
-            .catalog
-            .create_demo(demo_user_id)
-            .await
-            .map_err(|e| failed(&e))?;
+        catalogue(services).await.map_err(|e| failed(&e))?;
         crate::demo::requests(services, ids)
             .await
             .map_err(|e| failed(&e))?;
@@ -35,4 +32,18 @@ pub(crate) async fn records(
         .await
         .map_err(|e| failed(&e))?;
     Ok(admin.and_then(|admin| admin.password))
+}
+
+/// How often the catalogue is tried, a second each, where people become known to it by way of Kafka.
+const KAFKA_TRIES: u32 = 30;
+
+async fn catalogue(services: &Services) -> Result<(), CatalogError> {
+    let tries = services.kafka.as_ref().map_or(1, |_| KAFKA_TRIES);
+    for _ in 1..tries {
+        match services.catalog.create_demo(demo_user_id).await {
+            Err(CatalogError::Invalid(_)) => {}
+            made => return made,
+        }
+    }
+    services.catalog.create_demo(demo_user_id).await
 }

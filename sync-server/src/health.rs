@@ -2,11 +2,12 @@
 
 use crate::http::metrics::recorder;
 use crate::problem::{Code, Problem};
-use crate::services::Databases;
+use crate::services::{Databases, Services};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use domain_services::bus::kafka::Kafka;
 use http::header::CONTENT_TYPE;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +23,17 @@ pub struct Readiness(Arc<Needs>);
 #[derive(Debug)]
 struct Needs {
     databases: Databases,
+    kafka: Option<Kafka>,
     stopping: CancellationToken,
 }
 
 impl Readiness {
-    /// These databases must answer, and nobody may have asked for a stop.
+    /// The databases of these services must answer, and nobody may have asked for a stop.
     #[must_use]
-    pub fn new(databases: Databases, stopping: CancellationToken) -> Self {
+    pub fn new(services: &Services, stopping: CancellationToken) -> Self {
         Self(Arc::new(Needs {
-            databases,
+            databases: services.databases.clone(),
+            kafka: services.kafka.clone(),
             stopping,
         }))
     }
@@ -69,7 +72,12 @@ async fn alive() -> impl IntoResponse {
 async fn ready(State(readiness): State<Readiness>) -> Result<impl IntoResponse, Problem> {
     let missing = readiness.missing().await;
     if missing.is_empty() {
-        Ok(Json(serde_json::json!({"status": "ready"})))
+        // Nothing waits for Kafka, so a node without it is ready; but whoever asks is told.
+        let mut told = serde_json::json!({"status": "ready"});
+        if let Some(kafka) = &readiness.0.kafka {
+            told["kafka"] = if kafka.is_up() { "up" } else { "away" }.into();
+        }
+        Ok(Json(told))
     } else {
         Err(Problem::new(Code::Unavailable, missing.join("; ")))
     }

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 pub mod docs;
+pub mod events;
 mod first;
 pub mod health;
 pub mod http;

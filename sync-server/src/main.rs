@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 use sync_server::cli::{self, Cli, Command, ConfigCommand};
 use sync_server::config::{Config, SettingError};
+use sync_server::events::{self, EventsCommand};
 use sync_server::{Running, docs, serve, telemetry, welcome};
 
 /// glibc keeps the 19 MiB of every password hash in the arena of the thread that made it: a morning of
@@ -30,6 +31,11 @@ fn main() -> ExitCode {
         Command::Openapi => print!("{}", docs::openapi_text()),
         Command::Migrate(args) => return with(args.load(std::iter::empty()), migrate),
         Command::Rebuild(args) => return with(args.load(std::iter::empty()), rebuild),
+        Command::Events(command) => {
+            return with(command.settings().load(std::iter::empty()), |config| {
+                look_after(config, command)
+            });
+        }
         Command::Serve(args) => return with(args.load(), run),
     }
     ExitCode::SUCCESS
@@ -81,6 +87,16 @@ async fn rebuild(config: Config) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(DIFFERS)
+    }
+}
+
+async fn look_after(config: Config, command: EventsCommand) -> ExitCode {
+    match events::run(&config, command).await {
+        Ok(told) => {
+            print!("{told}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&error),
     }
 }
 

@@ -66,6 +66,9 @@ pub enum StartError {
         /// What it says.
         error: DbError,
     },
+    /// The settings of Kafka cannot be used.
+    #[error("the settings of Kafka cannot be used: {0}")]
+    Kafka(String),
     /// The signing keys cannot be read or made.
     #[error("the signing keys cannot be used: {0}")]
     Keys(String),
@@ -253,7 +256,7 @@ fn router(config: &Config, services: &Services, ids: &Ids, stopping: &Cancellati
         metrics: Metrics::default(),
     });
     let api = Router::from(api::routes()).with_state(app);
-    let readiness = health::Readiness::new(services.databases.clone(), stopping.clone());
+    let readiness = health::Readiness::new(services, stopping.clone());
     let all = limit::limited(api, config.rate_limit)
         .merge(health::routes(readiness))
         .merge(docs::routes());
@@ -288,7 +291,7 @@ pub(crate) fn database_url(config: &Config) -> Result<DatabaseUrl, StartError> {
 
 /// Makes the data folder and, where SQLite files lie, makes sure that nobody else works on them: group commit
 /// relies on one writer, and two would also both run the relays.
-fn prepare_folder(config: &Config) -> Result<Option<File>, StartError> {
+pub(crate) fn prepare_folder(config: &Config) -> Result<Option<File>, StartError> {
     let unusable = |path: &Path| {
         let path = path.to_owned();
         move |error| StartError::Folder { path, error }

@@ -3,11 +3,14 @@
 use crate::config::Config;
 use crate::serve::{Hooks, StartError, database_url};
 use domain_services::approval::{ApprovalConsumer, ApprovalService, ApprovalSettings};
-use domain_services::bus::{Bus, InProcess, Topic};
+use domain_services::bus::kafka::Kafka;
+use domain_services::bus::{Bus, Consumer, InProcess, Topic};
 use domain_services::catalog::CatalogService;
 use domain_services::db::{Db, DbError, DbOptions, Service};
 use domain_services::outbox::{Relay, Wake};
 use domain_services::request::{RequestConsumer, RequestService, RequestSettings};
+use domain_services::time::Ids;
+use domain_services::upkeep::{self, Retention};
 use domain_services::user::{KeyError, Tokens, UserService};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +33,8 @@ pub struct Services {
     pub approvals: ApprovalService,
     /// The databases behind them.
     pub databases: Databases,
+    /// The cluster by which events travel; none: they stay in this process.
+    pub kafka: Option<Kafka>,
 }
 
 /// The databases, one a service.
@@ -111,30 +116,34 @@ fn unusable(service: Service, error: DbError) -> StartError {
     }
 }
 
-/// Opens everything and starts what runs beside the requests.
-pub(crate) async fn open(
-    config: &Config,
-    hooks: &Hooks,
-    stop: &CancellationToken,
-) -> Result<(Services, Vec<JoinHandle<()>>), StartError> {
+/// What wakes the relays.
+#[derive(Default)]
+struct Wakes {
+    user: Wake,
+    catalog: Wake,
+    request: Wake,
+    approval: Wake,
+}
+
+/// Opens databases and services, and starts nothing.
+async fn assemble(config: &Config, hooks: &Hooks) -> Result<(Services, Wakes), StartError> {
     let databases = databases(config, hooks).await?;
+    let wakes = Wakes::default();
     let keys = config.data_dir.join("keys");
     let no_keys = |error: KeyError| StartError::Keys(error.to_string());
     let tokens = Arc::new(Tokens::open(&keys, hooks.ids.clone()).map_err(no_keys)?);
-    let [user_wake, catalog_wake, request_wake, approval_wake] =
-        std::array::from_fn(|_| Wake::default());
     let users = UserService::new(
         databases.user.clone(),
         Arc::clone(&tokens),
         &keys,
-        user_wake.clone(),
+        wakes.user.clone(),
     );
-    let catalog = CatalogService::new(databases.catalog.clone(), catalog_wake.clone());
+    let catalog = CatalogService::new(databases.catalog.clone(), wakes.catalog.clone());
     let settings = RequestSettings {
         clock_ahead_max: config.max_clock_ahead,
         ..RequestSettings::default()
     };
-    let requests = RequestService::new(databases.request.clone(), settings, request_wake.clone());
+    let requests = RequestService::new(databases.request.clone(), settings, wakes.request.clone());
     let settings = ApprovalSettings {
         clock_ahead_max: config.max_clock_ahead,
         rollback_window: config.rollback_window,
@@ -142,39 +151,101 @@ pub(crate) async fn open(
         ..ApprovalSettings::default()
     };
     let approvals =
-        ApprovalService::new(databases.approval.clone(), settings, approval_wake.clone());
-
-    let bus: Arc<dyn Bus> = Arc::new(InProcess::new(vec![
-        Arc::new(catalog.consumer()),
-        Arc::new(RequestConsumer::new(requests.clone())),
-        Arc::new(ApprovalConsumer::new(approvals.clone())),
-    ]));
-    let relay = |db: &Db, topic, wake| {
-        let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
-        tokio::spawn(relay.run(stop.clone()))
-    };
-    let users = Arc::new(users.map_err(no_keys)?);
-    // Before the first request: tokens of sessions that ended in an earlier run are no good.
-    let heard = users.hear_of_ended_sessions().await;
-    heard.map_err(|error| unusable(Service::User, error))?;
-    let (ears, stop_ears) = (Arc::clone(&users), stop.clone());
-    let tasks = vec![
-        tokio::spawn(async move { ears.watch_ended_sessions(stop_ears).await }),
-        relay(&databases.user, Topic::User, user_wake),
-        relay(&databases.catalog, Topic::Catalog, catalog_wake),
-        relay(&databases.request, Topic::Request, request_wake),
-        relay(&databases.approval, Topic::Approval, approval_wake),
-        tokio::spawn(requests.clone().watch_other_nodes(stop.clone())),
-        tokio::spawn(approvals.clone().watch_other_nodes(stop.clone())),
-        tokio::spawn(approvals.clone().sweep(stop.clone())),
-    ];
+        ApprovalService::new(databases.approval.clone(), settings, wakes.approval.clone());
     let services = Services {
         tokens,
-        users,
+        users: Arc::new(users.map_err(no_keys)?),
         catalog,
         requests,
         approvals,
         databases,
+        kafka: kafka(config, &hooks.ids)?,
     };
+    Ok((services, wakes))
+}
+
+/// Everybody who listens to others.
+fn consumers(services: &Services) -> Vec<Arc<dyn Consumer>> {
+    vec![
+        Arc::new(services.catalog.consumer()),
+        Arc::new(RequestConsumer::new(services.requests.clone())),
+        Arc::new(ApprovalConsumer::new(services.approvals.clone())),
+    ]
+}
+
+/// The consumers of every service, for a command that looks after their events; and the cluster.
+pub(crate) async fn listeners(
+    config: &Config,
+) -> Result<(Vec<Arc<dyn Consumer>>, Option<Kafka>), StartError> {
+    let (services, _) = assemble(config, &Hooks::default()).await?;
+    Ok((consumers(&services), services.kafka))
+}
+
+/// Opens everything and starts what runs beside the requests.
+pub(crate) async fn open(
+    config: &Config,
+    hooks: &Hooks,
+    stop: &CancellationToken,
+) -> Result<(Services, Vec<JoinHandle<()>>), StartError> {
+    let (services, wakes) = assemble(config, hooks).await?;
+    let databases = &services.databases;
+    // Before the first request: tokens of sessions that ended in an earlier run are no good.
+    let heard = services.users.hear_of_ended_sessions().await;
+    heard.map_err(|error| unusable(Service::User, error))?;
+
+    let (bus, mut tasks) = connect(services.kafka.as_ref(), consumers(&services), stop);
+    let relay = |db: &Db, topic, wake| {
+        let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
+        tokio::spawn(relay.run(stop.clone()))
+    };
+    let (ears, stop_ears) = (Arc::clone(&services.users), stop.clone());
+    tasks.extend([
+        tokio::spawn(async move { ears.watch_ended_sessions(stop_ears).await }),
+        relay(&databases.user, Topic::User, wakes.user),
+        relay(&databases.catalog, Topic::Catalog, wakes.catalog),
+        relay(&databases.request, Topic::Request, wakes.request),
+        relay(&databases.approval, Topic::Approval, wakes.approval),
+        tokio::spawn(services.requests.clone().watch_other_nodes(stop.clone())),
+        tokio::spawn(services.approvals.clone().watch_other_nodes(stop.clone())),
+        tokio::spawn(services.approvals.clone().sweep(stop.clone())),
+    ]);
+    let retention = Retention {
+        outbox: config.outbox_retention,
+        inbox: config.inbox_retention,
+    };
+    for (service, (_, db)) in Service::ALL.into_iter().zip(databases.named()) {
+        let upkeep = upkeep::run(service, db.clone(), retention, stop.clone());
+        tasks.push(tokio::spawn(upkeep));
+    }
     Ok((services, tasks))
+}
+
+/// The cluster that the settings name.
+fn kafka(config: &Config, ids: &Ids) -> Result<Option<Kafka>, StartError> {
+    let Some(settings) = config.kafka() else {
+        return Ok(None);
+    };
+    let kafka = Kafka::open(settings, ids.clone());
+    kafka
+        .map(Some)
+        .map_err(|error| StartError::Kafka(error.to_string()))
+}
+
+/// The bus to these consumers, and what runs for it.
+fn connect(
+    kafka: Option<&Kafka>,
+    consumers: Vec<Arc<dyn Consumer>>,
+    stop: &CancellationToken,
+) -> (Arc<dyn Bus>, Vec<JoinHandle<()>>) {
+    let Some(kafka) = kafka else {
+        return (Arc::new(InProcess::new(consumers)), Vec::new());
+    };
+    let mut tasks = vec![tokio::spawn(kafka.clone().greet(stop.clone()))];
+    for consumer in consumers {
+        let reads = kafka.clone().consume(Arc::clone(&consumer), stop.clone());
+        tasks.push(tokio::spawn(reads));
+        let tells = kafka.clone().tell_dead_letters(consumer, stop.clone());
+        tasks.push(tokio::spawn(tells));
+    }
+    (Arc::new(kafka.clone()), tasks)
 }

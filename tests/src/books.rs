@@ -38,6 +38,15 @@ impl Server {
         count
     }
 
+    /// The ids of all events in a service's outbox.
+    pub async fn event_ids(&self, db: &Db) -> Vec<String> {
+        let rows: Vec<(Uuid,)> = sql("select id from outbox")
+            .fetch_all(db)
+            .await
+            .expect("the outbox");
+        rows.into_iter().map(|(id,)| id.to_string()).collect()
+    }
+
     /// Stops, and tells how often transactions waited for each other in a ring; its data is removed.
     pub async fn stop_and_count_deadlocks(self) -> Deadlocks {
         assert_eq!(self.engine, Engine::Postgres);

@@ -34,6 +34,7 @@ mod actor;
 mod books;
 mod clock;
 mod database;
+mod kafka;
 mod office;
 mod phone;
 mod process;
@@ -46,12 +47,13 @@ pub use actor::Actor;
 pub use books::Deadlocks;
 pub use clock::ShiftedClock;
 pub use database::Engine;
+pub use kafka::{Broker, Seen};
 pub use office::Submitted;
 pub use phone::{Phone, Since};
 pub use process::Process;
 pub use reply::{Page, Reply, entry};
 pub use server::Server;
-pub use setup::Setup;
+pub use setup::{Over, Setup};
 
 /// How long a test waits for what must come. On a loaded machine it may take long; it never takes for ever.
 pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -46,6 +46,14 @@ impl Server {
         Box::pin(Self::on(engine, data, setup)).await
     }
 
+    /// A server that makes the demo organisation itself, so that its events travel as the setup says.
+    pub async fn start_new(engine: Engine, setup: Setup) -> Self {
+        let data = Data::empty(engine).await;
+        let server = Box::pin(Self::on(engine, data, setup)).await;
+        server.wait_for_projections().await;
+        server
+    }
+
     /// Another node on the same `PostgreSQL` database, with the same keys.
     pub async fn beside(&self) -> Self {
         self.beside_as(Setup::default()).await
@@ -62,7 +70,12 @@ impl Server {
     }
 
     pub(crate) async fn on(engine: Engine, data: Data, setup: Setup) -> Self {
+        let kafka = setup.over.resolved().await;
+        let (kafka_brokers, kafka_topic_prefix) = kafka.unzip();
         let config = Config {
+            kafka_brokers,
+            kafka_topic_prefix: kafka_topic_prefix.unwrap_or_default(),
+            kafka_partitions: 3,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: data.folder.path().to_owned(),
             database_url: data.url().map(Secret::new),

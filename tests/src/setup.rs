@@ -15,6 +15,33 @@ pub struct Setup {
     pub rollback_window: Duration,
     /// How much later a rollback made in time may arrive.
     pub rollback_grace: Duration,
+    /// How events travel.
+    pub over: Over,
+}
+
+/// How events travel.
+#[derive(Debug, Clone, Default)]
+pub enum Over {
+    /// In the process.
+    #[default]
+    Process,
+    /// By the Kafka that tests share, under this prefix.
+    SharedKafka(String),
+    /// By this Kafka, under this prefix.
+    Kafka(String, String),
+}
+
+impl Over {
+    pub(crate) async fn resolved(&self) -> Option<(String, String)> {
+        match self {
+            Self::Process => None,
+            Self::SharedKafka(prefix) => {
+                let broker = crate::kafka::Broker::shared().await;
+                Some((broker.address(), prefix.clone()))
+            }
+            Self::Kafka(brokers, prefix) => Some((brokers.clone(), prefix.clone())),
+        }
+    }
 }
 
 impl Default for Setup {
@@ -28,6 +55,7 @@ impl Default for Setup {
             hooks: Hooks::default(),
             rollback_window,
             rollback_grace,
+            over: Over::Process,
         }
     }
 }
@@ -41,6 +69,20 @@ impl Setup {
             rollback_grace,
             ..Self::default()
         }
+    }
+
+    /// By the Kafka that tests share.
+    #[must_use]
+    pub fn over_kafka(mut self) -> Self {
+        self.over = Over::SharedKafka(crate::kafka::Broker::prefix());
+        self
+    }
+
+    /// By a Kafka of the test's own.
+    #[must_use]
+    pub fn over(mut self, broker: &crate::kafka::Broker) -> Self {
+        self.over = Over::Kafka(broker.address(), crate::kafka::Broker::prefix());
+        self
     }
 
     /// The same by a clock that the test moves.

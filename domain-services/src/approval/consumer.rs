@@ -4,8 +4,8 @@
 use super::rules::{Case, Decision, Fact, Pinned, Submitted};
 use super::service::ApprovalService;
 use super::store::{self, Moved};
-use crate::bus::{ConsumeError, Consumer, Event, Topic};
-use crate::db::Tx;
+use crate::bus::{ConsumeError, Consumer, Delivery, Event, Topic};
+use crate::db::{Db, Tx};
 use crate::events;
 use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
@@ -52,8 +52,12 @@ impl Consumer for ApprovalConsumer {
         &[Topic::User, Topic::Request]
     }
 
-    async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
-        inbox::consume(self.service.db(), &self.projection, events).await?;
+    fn db(&self) -> &Db {
+        self.service.db()
+    }
+
+    async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
+        inbox::consume(self.service.db(), &self.projection, delivery).await?;
         let moved = std::mem::take(&mut *self.projection.lock());
         self.service.committed(&moved);
         Ok(())

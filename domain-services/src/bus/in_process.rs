@@ -1,10 +1,12 @@
 //! The bus of a single process.
 
-use super::{Bus, BusError, Consumer, Event};
+use super::{Bus, BusError, Consumer, Delivery, Event};
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use std::sync::Arc;
+use tracing::Instrument;
 
-/// Calls every consumer, one after the other. It keeps nothing: what a consumer did not take stays
+/// Calls every consumer, all at once. It keeps nothing: what a consumer did not take stays
 /// in the outbox and comes again, and those who took it know it by its id.
 #[derive(Clone, Default)]
 pub struct InProcess {
@@ -29,27 +31,25 @@ impl InProcess {
 
 #[async_trait]
 impl Bus for InProcess {
-    /// A consumer that fails does not keep the events from those behind it.
+    /// Waits for the slowest consumer only, and one that fails does not keep the events from the others.
     async fn publish(&self, events: &[Event]) -> Result<(), BusError> {
-        let mut outcome = Ok(());
-        for consumer in &self.consumers {
+        let deliveries = self.consumers.iter().map(|consumer| async move {
             let wanted: Vec<Event> = events
                 .iter()
                 .filter(|event| consumer.topics().contains(&event.topic))
                 .cloned()
                 .collect();
             if wanted.is_empty() {
-                continue;
+                return Ok(());
             }
-            if let Err(error) = consumer.handle(&wanted).await
-                && outcome.is_ok()
-            {
-                outcome = Err(BusError::Consumer {
-                    consumer: consumer.name(),
-                    error,
-                });
-            }
-        }
-        outcome
+            let delivery = Delivery::of(wanted);
+            let span = delivery.span(consumer.name());
+            let handled = consumer.handle(&delivery).instrument(span).await;
+            handled.map_err(|error| BusError::Consumer {
+                consumer: consumer.name(),
+                error,
+            })
+        });
+        join_all(deliveries).await.into_iter().collect()
     }
 }

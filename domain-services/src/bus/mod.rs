@@ -6,11 +6,14 @@
 //! effect, in order per key. [`InProcess`] is the bus of a single process; a broker takes its place
 //! behind the same trait.
 
+mod delivery;
 mod in_process;
+pub mod kafka;
 
+pub use delivery::{Delivery, Position, Purpose};
 pub use in_process::InProcess;
 
-use crate::db::DbError;
+use crate::db::{Db, DbError};
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -31,6 +34,15 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::User,
+        Self::Catalog,
+        Self::Request,
+        Self::Approval,
+        Self::Notification,
+    ];
+
     /// Its name on the wire. The number goes up when old readers would misread new events.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -41,6 +53,31 @@ impl Topic {
             Self::Approval => "athena.approval.v1",
             Self::Notification => "athena.notification.v1",
         }
+    }
+
+    /// The service that publishes it.
+    #[must_use]
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Catalog => "catalog",
+            Self::Request => "request",
+            Self::Approval => "approval",
+            Self::Notification => "notification",
+        }
+    }
+
+    /// The topic of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.name() == name)
+    }
+
+    /// Whether a topic keeps the latest event of each key only: its events are whole records, from which a
+    /// projection can be made anew.
+    #[must_use]
+    pub fn is_compacted(self) -> bool {
+        matches!(self, Self::User | Self::Catalog)
     }
 }
 
@@ -101,6 +138,15 @@ pub enum ConsumeError {
     /// Its database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// An event that was to be taken out of `dead_letter`, or into a projection made anew, still cannot be
+    /// handled; nothing was changed.
+    #[error("event {event_id} cannot be handled: {reason}")]
+    Poisoned {
+        /// The event.
+        event_id: Uuid,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// Takes events of one topic, in order.
@@ -108,6 +154,11 @@ pub enum ConsumeError {
 pub trait Bus: Send + Sync {
     /// Returns when the events are safe: in the broker, or in every consumer's tables.
     async fn publish(&self, events: &[Event]) -> Result<(), BusError>;
+
+    /// Events of one publication at most.
+    fn batch_max(&self) -> i64 {
+        500
+    }
 }
 
 /// A service that keeps a projection of what others say.
@@ -119,6 +170,9 @@ pub trait Consumer: Send + Sync {
     /// What it wants to hear.
     fn topics(&self) -> &[Topic];
 
-    /// Takes events in order, each once in effect: usually by [`inbox::consume`](crate::inbox::consume).
-    async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError>;
+    /// Where its inbox and its positions are kept.
+    fn db(&self) -> &Db;
+
+    /// Takes events in order, each once in effect: by [`inbox::consume`](crate::inbox::consume).
+    async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError>;
 }

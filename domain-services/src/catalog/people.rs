@@ -1,7 +1,7 @@
 //! What the catalog service knows of people: a projection of the user service's events.
 
 use super::{CatalogService, store};
-use crate::bus::{ConsumeError, Consumer, Event, Topic};
+use crate::bus::{ConsumeError, Consumer, Delivery, Event, Topic};
 use crate::db::{Db, Tx};
 use crate::events::{USER_CHANGED, USER_DEACTIVATED, User};
 use crate::inbox::{self, ApplyError, Projection};
@@ -41,8 +41,12 @@ impl Consumer for PeopleConsumer {
         &[Topic::User]
     }
 
-    async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
-        inbox::consume(&self.db, &self.people, events).await
+    fn db(&self) -> &Db {
+        &self.db
+    }
+
+    async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
+        inbox::consume(&self.db, &self.people, delivery).await
     }
 }
 

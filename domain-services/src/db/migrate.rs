@@ -46,6 +46,12 @@ impl Service {
         }
     }
 
+    /// Whether it publishes events: the audit service only listens.
+    #[must_use]
+    pub fn has_outbox(self) -> bool {
+        self != Self::Audit
+    }
+
     fn migrator(self, engine: EngineName) -> Migrator {
         use EngineName::{Postgres, Sqlite};
         match (self, engine) {

@@ -12,8 +12,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Events of one publication at most.
-const BATCH_MAX: i64 = 500;
 /// How often it looks without being woken: another node's commits ring no bell here.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Small publications begin at least so far apart. Under load that gathers the events of several commits,
@@ -142,7 +140,7 @@ impl Relay {
             "select seq, id, key, type, version, time_us, traceparent, actor_id, body
              from outbox where published_us is null order by seq limit $1",
         )
-        .bind(BATCH_MAX)
+        .bind(self.bus.batch_max())
         .fetch_all(&self.db)
         .await
     }

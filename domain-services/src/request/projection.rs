@@ -2,8 +2,8 @@
 
 use super::service::RequestService;
 use super::{progress, store};
-use crate::bus::{ConsumeError, Consumer, Event, Topic};
-use crate::db::Tx;
+use crate::bus::{ConsumeError, Consumer, Delivery, Event, Topic};
+use crate::db::{Db, Tx};
 use crate::events;
 use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
@@ -87,8 +87,12 @@ impl Consumer for RequestConsumer {
         &[Topic::User, Topic::Catalog, Topic::Approval]
     }
 
-    async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
-        inbox::consume(self.service.db(), &self.projections, events).await?;
+    fn db(&self) -> &Db {
+        self.service.db()
+    }
+
+    async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
+        inbox::consume(self.service.db(), &self.projections, delivery).await?;
         let owners = std::mem::take(&mut *self.projections.moved());
         for owner in owners {
             self.service.committed(owner);

@@ -2,9 +2,11 @@
 
 use crate::world::{World, both_engines};
 use async_trait::async_trait;
-use domain_services::bus::{Bus, BusError, ConsumeError, Consumer, Event, InProcess, Topic};
-use domain_services::db::{DbError, Tx, sql};
-use domain_services::inbox::{ApplyError, Projection, consume};
+use domain_services::bus::{
+    Bus, BusError, ConsumeError, Consumer, Delivery, Event, InProcess, Position, Purpose, Topic,
+};
+use domain_services::db::{Db, DbError, Tx, sql};
+use domain_services::inbox::{self, ApplyError, Projection, consume, dead_letters};
 use domain_services::outbox::NewEvent;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
@@ -50,7 +52,8 @@ fn event(key: u128, version: i64, data: &serde_json::Value) -> Event {
 }
 
 async fn take(world: &World, events: &[Event]) -> Result<(), ConsumeError> {
-    consume(&world.catalog_db, &Arc::new(Counting), events).await
+    let delivery = Delivery::of(events.to_vec());
+    consume(&world.catalog_db, &Arc::new(Counting), &delivery).await
 }
 
 async fn count(world: &World, key: u128) -> i64 {
@@ -130,6 +133,7 @@ both_engines!(when_the_database_fails_nothing_is_taken, |world| {
 /// Takes everything, or nothing.
 struct Ear {
     name: &'static str,
+    db: Db,
     heard: Mutex<Vec<i64>>,
     works: bool,
 }
@@ -144,38 +148,174 @@ impl Consumer for Ear {
         &[Topic::User]
     }
 
-    async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
+    fn db(&self) -> &Db {
+        &self.db
+    }
+
+    async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
         if !self.works {
             return Err(DbError::Unavailable("cut off".to_owned()).into());
         }
         let mut heard = self.heard.lock().unwrap();
-        heard.extend(events.iter().map(|event| event.version));
+        heard.extend(delivery.events.iter().map(|event| event.version));
         Ok(())
     }
 }
 
-#[tokio::test]
-async fn a_consumer_that_fails_keeps_nothing_from_the_others() {
-    let ear = |name, works| {
-        Arc::new(Ear {
-            name,
-            heard: Mutex::default(),
-            works,
-        })
+both_engines!(
+    a_consumer_that_fails_keeps_nothing_from_the_others,
+    |world| {
+        async move {
+            let ear = |name, works| {
+                Arc::new(Ear {
+                    name,
+                    db: world.catalog_db.clone(),
+                    heard: Mutex::default(),
+                    works,
+                })
+            };
+            let (deaf, good) = (ear("deaf", false), ear("good", true));
+            let bus = InProcess::new(vec![deaf, good.clone()]);
+            let elsewhere = Event {
+                topic: Topic::Request,
+                ..event(1, 9, &1.into())
+            };
+            let published = bus.publish(&[event(1, 1, &1.into()), elsewhere]).await;
+            assert!(matches!(
+                published,
+                Err(BusError::Consumer {
+                    consumer: "deaf",
+                    ..
+                })
+            ));
+            assert_eq!(*good.heard.lock().unwrap(), [1]);
+        }
+    }
+);
+
+/// Two nodes that both believe to lead give the same events at the same time.
+async fn two_at_once(world: &World, events: &[Event], positions: bool) {
+    let delivery = Delivery {
+        events: events.to_vec(),
+        positions: if positions {
+            at(events.len())
+        } else {
+            Vec::new()
+        },
+        ..Delivery::default()
     };
-    let (deaf, good) = (ear("deaf", false), ear("good", true));
-    let bus = InProcess::new(vec![deaf, good.clone()]);
-    let elsewhere = Event {
-        topic: Topic::Request,
-        ..event(1, 9, &1.into())
-    };
-    let published = bus.publish(&[event(1, 1, &1.into()), elsewhere]).await;
-    assert!(matches!(
-        published,
-        Err(BusError::Consumer {
-            consumer: "deaf",
-            ..
-        })
-    ));
-    assert_eq!(*good.heard.lock().unwrap(), [1]);
+    let projection = Arc::new(Counting);
+    let (one, two) = tokio::join!(
+        consume(&world.catalog_db, &projection, &delivery),
+        consume(&world.catalog_db, &projection, &delivery)
+    );
+    one.unwrap();
+    two.unwrap();
 }
+
+fn at(next_offset: usize) -> Vec<Position> {
+    vec![Position {
+        topic: "athena.user.v1".to_owned(),
+        partition: 3,
+        next_offset: next_offset.try_into().unwrap(),
+    }]
+}
+
+both_engines!(of_two_that_deliver_at_once_one_has_an_effect, |world| {
+    async move {
+        for round in 0..20 {
+            let key = 100 + round;
+            let events: Vec<Event> = (1..=10)
+                .map(|version| event(key, version, &1.into()))
+                .collect();
+            Box::pin(two_at_once(&world, &events, round % 2 == 0)).await;
+            assert_eq!(count(&world, key).await, 10);
+        }
+    }
+});
+
+both_engines!(a_position_moves_with_the_effect_and_never_back, |world| {
+    async move {
+        let delivery = |n: i64, data: i64, next_offset| Delivery {
+            events: vec![event(1, n, &data.into())],
+            positions: at(next_offset),
+            ..Delivery::default()
+        };
+        let projection = Arc::new(Counting);
+        let take =
+            async |delivery: Delivery| consume(&world.catalog_db, &projection, &delivery).await;
+        take(delivery(1, 1, 7)).await.unwrap();
+        assert!(take(delivery(2, -1, 8)).await.is_err());
+        let stands = async || inbox::positions(&world.catalog_db).await.unwrap();
+        assert_eq!(stands().await, at(7), "no effect, no move");
+        take(delivery(1, 1, 5)).await.unwrap();
+        assert_eq!(
+            stands().await,
+            at(7),
+            "one that has lost its partition moves nothing back"
+        );
+        let poison = Delivery {
+            events: vec![event(2, 1, &"poison".into()), event(3, 1, &1.into())],
+            positions: at(9),
+            ..Delivery::default()
+        };
+        take(poison).await.unwrap();
+        assert_eq!(
+            stands().await,
+            at(9),
+            "the poisoned one is parked, not waited for"
+        );
+        assert_eq!(count(&world, 3).await, 1);
+    }
+});
+
+both_engines!(what_was_parked_is_taken_once_it_can_be, |world| {
+    async move {
+        let poison = event(1, 1, &"poison".into());
+        take(
+            &world,
+            &[
+                poison.clone(),
+                event(1, 2, &10.into()),
+                event(2, 1, &1.into()),
+            ],
+        )
+        .await
+        .unwrap();
+        let unpark = || Delivery {
+            purpose: Purpose::Unpark(poison.key),
+            ..Delivery::default()
+        };
+        let projection = Arc::new(Counting);
+        let refused = consume(&world.catalog_db, &projection, &unpark()).await;
+        assert!(
+            matches!(refused, Err(ConsumeError::Poisoned { event_id, .. }) if event_id == poison.id),
+            "{refused:?}"
+        );
+        assert_eq!(parked(&world).await.len(), 2, "nothing was changed");
+        let found = dead_letters::find(&world.catalog_db, poison.id)
+            .await
+            .unwrap();
+        assert_eq!(found.unwrap().event.data.get(), "\"poison\"");
+        assert!(
+            dead_letters::discard(&world.catalog_db, poison.id)
+                .await
+                .unwrap()
+        );
+        consume(&world.catalog_db, &projection, &unpark())
+            .await
+            .unwrap();
+        assert_eq!(
+            (count(&world, 1).await, parked(&world).await.len()),
+            (10, 0)
+        );
+        // Free again, and what was discarded does not come back.
+        take(&world, &[poison, event(1, 3, &100.into())])
+            .await
+            .unwrap();
+        assert_eq!(
+            (count(&world, 1).await, parked(&world).await.len()),
+            (110, 0)
+        );
+    }
+});

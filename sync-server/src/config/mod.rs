@@ -12,6 +12,7 @@ pub use load::{Loader, SettingError, Source};
 pub use settings::{SETTINGS, Setting};
 pub use values::Rate;
 
+use domain_services::bus::kafka::{KafkaSettings, Sasl};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -73,6 +74,34 @@ pub struct Config {
     pub demo: bool,
     /// The services this process runs; empty means all of them.
     pub only: BTreeSet<Service>,
+    /// Kafka's brokers; without them events stay in this process.
+    pub kafka_brokers: Option<String>,
+    /// Whether to speak TLS with Kafka.
+    pub kafka_tls: bool,
+    /// The authorities to believe Kafka's certificate (PEM).
+    pub kafka_ca: Option<PathBuf>,
+    /// Our certificate for Kafka (PEM).
+    pub kafka_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    pub kafka_key: Option<PathBuf>,
+    /// The SASL mechanism to log in to Kafka with.
+    pub kafka_sasl: Option<String>,
+    /// The name to log in with.
+    pub kafka_user: Option<String>,
+    /// The password to log in with.
+    pub kafka_password: Option<Secret>,
+    /// Stands before every topic and group.
+    pub kafka_topic_prefix: String,
+    /// Copies of each topic that is made.
+    pub kafka_replication: i32,
+    /// Partitions of each topic that is made.
+    pub kafka_partitions: i32,
+    /// This node's name among the members of Kafka's groups.
+    pub kafka_instance: Option<String>,
+    /// How long published events stay in the outbox.
+    pub outbox_retention: Duration,
+    /// How long the ids of events are remembered.
+    pub inbox_retention: Duration,
 }
 
 impl Default for Config {
@@ -107,6 +136,20 @@ impl Default for Config {
             admin_password: None,
             demo: false,
             only: BTreeSet::new(),
+            kafka_brokers: None,
+            kafka_tls: false,
+            kafka_ca: None,
+            kafka_cert: None,
+            kafka_key: None,
+            kafka_sasl: None,
+            kafka_user: None,
+            kafka_password: None,
+            kafka_topic_prefix: String::new(),
+            kafka_replication: 1,
+            kafka_partitions: 6,
+            kafka_instance: None,
+            outbox_retention: Duration::from_hours(7 * 24),
+            inbox_retention: Duration::from_hours(90 * 24),
         }
     }
 }
@@ -139,15 +182,85 @@ impl Config {
         if self.max_decoded < self.max_body {
             return Some(("max_decoded", "must not be less than `max_body`"));
         }
+        if self.inbox_retention < self.outbox_retention * 2 {
+            return Some((
+                "inbox_retention",
+                "must be at least twice `outbox_retention`: an event can come again as long as it is kept",
+            ));
+        }
+        if let Some(wrong) = self.kafka_contradiction() {
+            return Some(wrong);
+        }
         let together = [Service::User, Service::Request, Service::Catalog];
         if !together.into_iter().all(|service| self.runs(service)) {
             return Some((
                 "only",
-                "must name user, request and catalog together: services in processes of their own need \
-                 Kafka, which this version cannot use yet",
+                "must name user, request and catalog together: this version runs them in one process",
             ));
         }
         None
+    }
+}
+
+impl Config {
+    fn kafka_contradiction(&self) -> Option<(&'static str, &'static str)> {
+        let files = [&self.kafka_ca, &self.kafka_cert, &self.kafka_key];
+        let login = (self.kafka_user.is_some(), self.kafka_password.is_some());
+        let any = self.kafka_tls
+            || self.kafka_sasl.is_some()
+            || files.iter().any(|file| file.is_some())
+            || login.0
+            || login.1
+            || self.kafka_instance.is_some()
+            || !self.kafka_topic_prefix.is_empty();
+        if self.kafka_brokers.is_none() {
+            return any.then_some((
+                "kafka_brokers",
+                "must be given with the other settings of Kafka",
+            ));
+        }
+        if !self.kafka_tls && files.iter().any(|file| file.is_some()) {
+            return Some((
+                "kafka_tls",
+                "must be on for `kafka_ca`, `kafka_cert` and `kafka_key`",
+            ));
+        }
+        if self.kafka_cert.is_some() != self.kafka_key.is_some() {
+            return Some(("kafka_cert", "and `kafka_key` must be given together"));
+        }
+        if login != (self.kafka_sasl.is_some(), self.kafka_sasl.is_some()) {
+            return Some((
+                "kafka_sasl",
+                "and `kafka_user` and `kafka_password` must be given together",
+            ));
+        }
+        None
+    }
+
+    /// How Kafka is reached, if events travel by it.
+    #[must_use]
+    pub fn kafka(&self) -> Option<KafkaSettings> {
+        let brokers = self.kafka_brokers.as_deref()?;
+        let sasl = match (&self.kafka_sasl, &self.kafka_user, &self.kafka_password) {
+            (Some(mechanism), Some(user), Some(password)) => Some(Sasl {
+                mechanism: mechanism.clone(),
+                user: user.clone(),
+                password: password.reveal().to_owned(),
+            }),
+            _ => None,
+        };
+        Some(KafkaSettings {
+            tls: self.kafka_tls,
+            ca: self.kafka_ca.clone(),
+            cert: self.kafka_cert.clone(),
+            key: self.kafka_key.clone(),
+            sasl,
+            topic_prefix: self.kafka_topic_prefix.clone(),
+            replication: self.kafka_replication,
+            partitions: self.kafka_partitions,
+            instance: self.kafka_instance.clone(),
+            ..KafkaSettings::plain(brokers)
+        })
     }
 }
 

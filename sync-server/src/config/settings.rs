@@ -227,9 +227,89 @@ pub static SETTINGS: &[Setting] = &[
             .collect::<Vec<_>>()
             .join(",")
     ),
-    not_yet!(
+    row!(
         kafka_brokers,
-        "Kafka brokers, for services in processes of their own"
+        "Kafka brokers, `host:port` and more after commas; unset: events stay in this process",
+        brokers,
+        optional
+    ),
+    row!(
+        kafka_tls,
+        "`on` to speak TLS with Kafka",
+        values::switch,
+        on_off
+    ),
+    row!(
+        kafka_ca,
+        "authorities to believe Kafka's certificate (PEM); unset: the system's",
+        |t| path(t).map(Some),
+        optional_path
+    ),
+    row!(
+        kafka_cert,
+        "our certificate for Kafka (PEM)",
+        |t| path(t).map(Some),
+        optional_path
+    ),
+    row!(
+        kafka_key,
+        "private key of `kafka_cert` (PEM)",
+        |t| path(t).map(Some),
+        optional_path
+    ),
+    row!(
+        kafka_sasl,
+        "how to log in to Kafka: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; unset: not at all",
+        sasl,
+        optional
+    ),
+    row!(
+        kafka_user,
+        "name to log in to Kafka with",
+        |t: &str| Ok::<_, String>(Some(t.to_owned())),
+        optional
+    ),
+    row!(
+        kafka_password,
+        "password of `kafka_user`",
+        |t: &str| Ok::<_, String>(Some(Secret::new(t))),
+        secret
+    ),
+    row!(
+        kafka_topic_prefix,
+        "stands before every topic and group, where installations share a cluster",
+        topic_prefix,
+        Clone::clone
+    ),
+    row!(
+        kafka_replication,
+        "copies of each topic that is made",
+        |t| values::number(t, 1, 9),
+        show
+    ),
+    row!(
+        kafka_partitions,
+        "partitions of each topic that is made; more later would break the order of keys",
+        |t| values::number(t, 1, 1_000),
+        show
+    ),
+    row!(
+        kafka_instance,
+        "this node's name, the same after a restart: its partitions then wait for it",
+        instance,
+        optional
+    ),
+    row!(
+        outbox_retention,
+        "how long events that were published are kept in the outbox",
+        values::positive_duration,
+        time
+    ),
+    row!(
+        inbox_retention,
+        "how long an event that comes again is recognised; longer than any cluster or database may be away",
+        values::positive_duration,
+        time
     ),
     not_yet!(redis_url, "Redis, for limits and pokes across nodes"),
 ];
@@ -258,6 +338,14 @@ fn secret(value: &Option<Secret>) -> String {
     value
         .as_ref()
         .map_or_else(String::new, |s| format!("{s:?}"))
+}
+
+#[allow(
+    clippy::ref_option,
+    reason = "the table hands every field by reference"
+)]
+fn optional(value: &Option<String>) -> String {
+    value.clone().unwrap_or_default()
 }
 
 #[allow(
@@ -295,6 +383,57 @@ fn database_url(text: &str) -> Result<Option<Secret>, String> {
     } else {
         Err("must start with `sqlite:` or `postgres://`".to_owned())
     }
+}
+
+fn brokers(text: &str) -> Result<Option<String>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let one = |broker: &str| {
+        broker.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && !host.contains(['/', ' ']) && port.parse::<u16>().is_ok()
+        })
+    };
+    if text.split(',').all(|broker| one(broker.trim())) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(format!(
+            "must name brokers such as `kafka-1:9092,kafka-2:9092`, not `{text}`"
+        ))
+    }
+}
+
+fn sasl(text: &str) -> Result<Option<String>, String> {
+    let text = text.trim();
+    if ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"].contains(&text) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(format!(
+            "must be `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, not `{text}`"
+        ))
+    }
+}
+
+/// What Kafka allows in the names of topics.
+fn is_topic_text(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
+    text.len() <= 100 && text.chars().all(good)
+}
+
+fn topic_prefix(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if is_topic_text(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "must have at most 100 letters, digits, dots, hyphens or underscores, not `{text}`"
+        ))
+    }
+}
+
+fn instance(text: &str) -> Result<Option<String>, String> {
+    topic_prefix(text).map(|name| Some(name).filter(|name| !name.is_empty()))
 }
 
 fn password(text: &str) -> Result<Option<Secret>, String> {

@@ -35,7 +35,7 @@ async fn watch(owner: &mut Phone, id: Uuid, seen: &mut Vec<String>, until: &str)
     }
 }
 
-async fn a_request_of_three_levels_from_draft_to_final(server: &Server) {
+pub(crate) async fn a_request_of_three_levels_from_draft_to_final(server: &Server) {
     let mut sales = server.sales_phone().await;
     sales.since = Since::Beginning;
     let mut people = Vec::new();

@@ -22,6 +22,7 @@ mod deferred;
 mod dissent;
 mod envelope;
 mod journey;
+mod kafka;
 mod load;
 mod lock;
 mod nodes;

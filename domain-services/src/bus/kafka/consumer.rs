@@ -1,0 +1,344 @@
+//! A service's group, on a thread of its own.
+//!
+//! A thread, because librdkafka calls back about partitions while it is polled, and the answer (where to
+//! begin) stands in the database.
+
+use super::watch::Ear;
+use super::{BACK_OFF, Kafka, message};
+use crate::bus::{Consumer, Delivery, Position, Topic};
+use crate::inbox;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// Events of one transaction at most, and bytes of their data.
+const BATCH_MAX: usize = 500;
+const BATCH_MAX_BYTES: usize = 4 << 20;
+/// How long one poll waits: a stop is noticed within it.
+const POLL: Duration = Duration::from_millis(100);
+/// How long a stop waits for the group to be left.
+const LEAVE_MAX: Duration = Duration::from_secs(3);
+
+/// Runs until `stop`.
+pub(super) async fn run(kafka: Kafka, consumer: Arc<dyn Consumer>, stop: CancellationToken) {
+    let (ended, end) = oneshot::channel::<()>();
+    let reader = Reader {
+        kafka,
+        consumer,
+        stop: stop.clone(),
+        runtime: Handle::current(),
+    };
+    let name = format!("kafka-{}", reader.consumer.name());
+    let started = std::thread::Builder::new().name(name).spawn(move || {
+        reader.work();
+        drop(ended);
+    });
+    if let Err(error) = started {
+        tracing::error!(%error, "no thread for a consumer");
+        return;
+    }
+    stop.cancelled().await;
+    // A cluster that is away does not hold up the end.
+    let _ = tokio::time::timeout(LEAVE_MAX, end).await;
+}
+
+struct Reader {
+    kafka: Kafka,
+    consumer: Arc<dyn Consumer>,
+    stop: CancellationToken,
+    runtime: Handle,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error(transparent)]
+    Topics(#[from] super::topics::TopicError),
+}
+
+impl Reader {
+    fn work(&self) {
+        let mut pause = BACK_OFF.0;
+        while !self.stop.is_cancelled() {
+            let Err(error) = self.session(&mut pause) else {
+                return;
+            };
+            tracing::warn!(%error, consumer = self.consumer.name(), "a consumer begins again");
+            self.wait(&mut pause);
+        }
+    }
+
+    /// Reads until `stop`, or until librdkafka gives up.
+    fn session(&self, pause: &mut Duration) -> Result<(), ReadError> {
+        let ready = self.stop.run_until_cancelled(self.kafka.ready());
+        match self.runtime.block_on(ready) {
+            None => return Ok(()),
+            Some(ready) => ready?,
+        }
+        let client = self.client()?;
+        while !self.stop.is_cancelled() {
+            let batch = self.gather(&client)?;
+            if !batch.is_empty() && self.deliver(&batch.delivery) {
+                let commit = client.commit(&batch.offsets()?, CommitMode::Async);
+                if let Err(error) = commit {
+                    // Lost partitions, for instance. The tables know where we stand.
+                    tracing::debug!(%error, "an offset was not committed");
+                }
+                *pause = BACK_OFF.0;
+            }
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> Result<BaseConsumer<Placing>, KafkaError> {
+        let settings = &self.kafka.0.settings;
+        let name = self.consumer.name();
+        let mut config = self.kafka.client();
+        config
+            .set(
+                "group.id",
+                format!("{}athena.{name}", settings.topic_prefix),
+            )
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "10000")
+            .set("heartbeat.interval.ms", "2000")
+            .set("fetch.error.backoff.ms", "100")
+            // What is fetched ahead: four batches, not the 64 MiB of the default.
+            .set("queued.min.messages", "2000")
+            .set("queued.max.messages.kbytes", "16384");
+        if let Some(instance) = &settings.instance {
+            config.set("group.instance.id", format!("{instance}.{name}"));
+        }
+        let client: BaseConsumer<Placing> = config.create_with_context(Placing {
+            ear: Ear {
+                watch: Arc::clone(&self.kafka.0.watch),
+                consumer: Some(name),
+            },
+            consumer: Arc::clone(&self.consumer),
+            stop: self.stop.clone(),
+            runtime: self.runtime.clone(),
+        })?;
+        let names: Vec<String> = self
+            .consumer
+            .topics()
+            .iter()
+            .map(|topic| self.kafka.name(*topic))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        client.subscribe(&names)?;
+        Ok(client)
+    }
+
+    /// Waits for a message, then takes what has already come.
+    fn gather(&self, client: &BaseConsumer<Placing>) -> Result<Batch, KafkaError> {
+        let mut batch = Batch::default();
+        let mut wait = POLL;
+        while batch.len() < BATCH_MAX && batch.bytes < BATCH_MAX_BYTES {
+            let message = match client.poll(wait) {
+                None => break,
+                Some(Ok(message)) => message,
+                Some(Err(error)) if client.client().fatal_error().is_some() => return Err(error),
+                Some(Err(error)) => {
+                    // librdkafka goes on by itself.
+                    tracing::debug!(%error, consumer = self.consumer.name(), "reading failed");
+                    continue;
+                }
+            };
+            wait = Duration::ZERO;
+            self.kafka.0.watch.seen(true);
+            if let Some(topic) = self.topic(message.topic()) {
+                batch.add(topic, &message);
+            }
+        }
+        batch.stand();
+        Ok(batch)
+    }
+
+    fn topic(&self, name: &str) -> Option<Topic> {
+        let topics = self.consumer.topics().iter().copied();
+        topics
+            .into_iter()
+            .find(|topic| self.kafka.name(*topic) == name)
+    }
+
+    /// Gives a batch until it is taken, or until `stop`. The partitions may meanwhile go to another node: the
+    /// rows of the positions and the inbox see to it that nothing has an effect twice.
+    fn deliver(&self, delivery: &Delivery) -> bool {
+        let mut pause = BACK_OFF.0;
+        loop {
+            let handled = self
+                .consumer
+                .handle(delivery)
+                .instrument(delivery.span(self.consumer.name()));
+            let Err(error) = self.runtime.block_on(handled) else {
+                return true;
+            };
+            let consumer = self.consumer.name();
+            tracing::warn!(%error, consumer, pause_ms = pause.as_millis(), "events wait in Kafka");
+            metrics::counter!("athena_consumer_failures_total", "consumer" => consumer)
+                .increment(1);
+            self.wait(&mut pause);
+            if self.stop.is_cancelled() {
+                return false;
+            }
+        }
+    }
+
+    fn wait(&self, pause: &mut Duration) {
+        wait(&self.runtime, &self.stop, pause);
+    }
+}
+
+fn wait(runtime: &Handle, stop: &CancellationToken, pause: &mut Duration) {
+    let length = *pause;
+    let sleep = async { stop.run_until_cancelled(tokio::time::sleep(length)).await };
+    runtime.block_on(sleep);
+    *pause = (length * 2).min(BACK_OFF.1);
+}
+
+/// Messages that are taken together.
+#[derive(Default)]
+struct Batch {
+    delivery: Delivery,
+    next: BTreeMap<(String, i32), i64>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        self.delivery.events.len() + self.delivery.unreadable.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next.is_empty()
+    }
+
+    fn add(&mut self, topic: Topic, message: &impl Message) {
+        self.bytes += message.payload().map_or(0, <[u8]>::len);
+        let place = (message.topic().to_owned(), message.partition());
+        self.next.insert(place, message.offset() + 1);
+        match message::read(topic, message) {
+            Ok(event) => self.delivery.events.push(event),
+            Err(unreadable) => self.delivery.unreadable.push(*unreadable),
+        }
+    }
+
+    fn stand(&mut self) {
+        let next = self.next.iter();
+        self.delivery.positions = next
+            .map(|((topic, partition), next_offset)| Position {
+                topic: topic.clone(),
+                partition: *partition,
+                next_offset: *next_offset,
+            })
+            .collect();
+    }
+
+    fn offsets(&self) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for ((topic, partition), next) in &self.next {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*next))?;
+        }
+        Ok(list)
+    }
+}
+
+/// Begins each partition where the service's tables say.
+struct Placing {
+    ear: Ear,
+    consumer: Arc<dyn Consumer>,
+    stop: CancellationToken,
+    runtime: Handle,
+}
+
+impl Placing {
+    /// The committed offset is not asked: a database that was restored stands further back than it.
+    fn place(&self, partitions: &mut TopicPartitionList) -> Result<(), KafkaError> {
+        let mut pause = BACK_OFF.0;
+        let positions = loop {
+            match self.runtime.block_on(inbox::positions(self.consumer.db())) {
+                Ok(positions) => break positions,
+                Err(error) => {
+                    tracing::warn!(%error, consumer = self.consumer.name(), "no positions to begin at");
+                    wait(&self.runtime, &self.stop, &mut pause);
+                }
+            }
+            if self.stop.is_cancelled() {
+                return Err(KafkaError::Canceled);
+            }
+        };
+        let assigned: Vec<(String, i32)> = partitions
+            .elements()
+            .iter()
+            .map(|at| (at.topic().to_owned(), at.partition()))
+            .collect();
+        for (topic, partition) in assigned {
+            let stands = positions
+                .iter()
+                .find(|at| at.topic == topic && at.partition == partition);
+            let begin = stands.map_or(Offset::Beginning, |at| Offset::Offset(at.next_offset));
+            partitions.set_partition_offset(&topic, partition, begin)?;
+        }
+        Ok(())
+    }
+}
+
+impl ClientContext for Placing {
+    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, fac: &str, message: &str) {
+        self.ear.log(level, fac, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.ear.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.ear.stats(statistics);
+    }
+}
+
+impl ConsumerContext for Placing {
+    fn rebalance(
+        &self,
+        client: &BaseConsumer<Self>,
+        what: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let consumer = self.consumer.name();
+        let done = match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                tracing::info!(
+                    consumer,
+                    partitions = partitions.count(),
+                    "reads partitions"
+                );
+                self.place(partitions)
+                    .and_then(|()| client.incremental_assign(partitions))
+            }
+            _ => {
+                tracing::info!(
+                    consumer,
+                    partitions = partitions.count(),
+                    "gives partitions back"
+                );
+                client.incremental_unassign(partitions)
+            }
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, consumer, "a change of partitions failed");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The topics and their settings.
+
+use super::{Kafka, watch::Ear};
+use crate::bus::Topic;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where parked events are told of.
+pub(super) const DEAD_LETTERS: &str = "athena.dead-letter.v1";
+/// The largest event: a batch's drafts are one.
+pub(super) const MESSAGE_MAX: &str = "8388608";
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// Why the topics are not there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TopicError {
+    #[error(transparent)]
+    Kafka(#[from] KafkaError),
+    #[error("the topic {name} cannot be made: {code}")]
+    Refused {
+        name: String,
+        code: RDKafkaErrorCode,
+    },
+}
+
+/// Makes what is missing; a topic that is there is left as it is, with whatever settings an operator gave it.
+pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
+    let settings = &kafka.0.settings;
+    let context = Ear {
+        watch: Arc::clone(&kafka.0.watch),
+        consumer: None,
+    };
+    let admin: AdminClient<Ear> = kafka.client().create_with_context(context)?;
+    let replication = settings.replication;
+    let mut names: Vec<(String, bool)> = Topic::ALL
+        .map(|topic| (kafka.name(topic), topic.is_compacted()))
+        .into();
+    names.push((format!("{}{DEAD_LETTERS}", settings.topic_prefix), false));
+    // With three copies, one may be away and writes go on; with fewer there is nothing to spare.
+    let in_sync_min = if settings.replication >= 3 { "2" } else { "1" };
+    let new: Vec<NewTopic<'_>> = names
+        .iter()
+        .map(|(name, compacted)| {
+            let topic = NewTopic::new(
+                name,
+                settings.partitions,
+                TopicReplication::Fixed(replication),
+            )
+            .set("min.insync.replicas", in_sync_min)
+            .set("max.message.bytes", MESSAGE_MAX);
+            if *compacted {
+                topic.set("cleanup.policy", "compact")
+            } else {
+                topic
+                    .set("cleanup.policy", "delete")
+                    .set("retention.ms", "-1")
+                    .set("retention.bytes", "-1")
+            }
+        })
+        .collect();
+    let options = AdminOptions::new()
+        .request_timeout(Some(ANSWER_MAX))
+        .operation_timeout(Some(ANSWER_MAX));
+    for made in admin.create_topics(&new, &options).await? {
+        match made {
+            Ok(name) => tracing::info!(name, "made a topic"),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => return Err(TopicError::Refused { name, code }),
+        }
+    }
+    Ok(())
+}

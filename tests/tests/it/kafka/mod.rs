@@ -1,0 +1,3 @@
+//! Events by Kafka: a real one, from its jars.
+
+mod wire;
