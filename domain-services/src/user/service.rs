@@ -3,11 +3,12 @@
 
 use super::passwords::Passwords;
 use super::refresh::RefreshTokens;
-use super::{KeyError, NewDepartment, Tokens, UserError, UserFilter, keys, rules, store};
+use super::{KeyError, NewDepartment, Tokens, UserError, UserFilter, rules, store};
 use crate::collection::{self, CollectionVersion};
 use crate::db::{Db, DbError};
 use crate::events::{DEPARTMENT_CHANGED, Department, User};
 use crate::identity::{Identity, Role};
+use crate::key_files;
 use crate::outbox::{self, NewEvent, Wake};
 use crate::paging::{Page, PageQuery};
 use std::path::Path;
@@ -36,7 +37,7 @@ impl UserService {
     /// # Errors
     /// When the folder cannot be read or written.
     pub fn new(db: Db, tokens: Arc<Tokens>, keys: &Path, wake: Wake) -> Result<Self, KeyError> {
-        let secret = keys::secret(keys, "refresh.key", db.ids())?;
+        let secret = key_files::secret(keys, "refresh.key", db.ids())?;
         Ok(Self {
             passwords: Passwords::new(db.ids().clone()),
             refresh_tokens: RefreshTokens::new(secret),
