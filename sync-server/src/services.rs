@@ -3,12 +3,14 @@
 use crate::config::Config;
 use crate::serve::{Hooks, StartError, database_url};
 use domain_services::approval::{ApprovalConsumer, ApprovalService, ApprovalSettings};
+use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, note};
 use domain_services::bus::{Bus, InProcess, Topic};
 use domain_services::catalog::CatalogService;
 use domain_services::db::{Db, DbError, DbOptions, Service};
 use domain_services::outbox::{Relay, Wake};
 use domain_services::request::{RequestConsumer, RequestService, RequestSettings};
 use domain_services::user::{KeyError, Tokens, UserService};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -28,6 +30,8 @@ pub struct Services {
     pub requests: RequestService,
     /// Their approvals.
     pub approvals: ApprovalService,
+    /// The log of what was done.
+    pub audit: AuditService,
     /// The databases behind them.
     pub databases: Databases,
 }
@@ -144,10 +148,13 @@ pub(crate) async fn open(
     let approvals =
         ApprovalService::new(databases.approval.clone(), settings, approval_wake.clone());
 
+    let audit = audit(&databases.audit, &keys, config).map_err(no_keys)?;
+
     let bus: Arc<dyn Bus> = Arc::new(InProcess::new(vec![
         Arc::new(catalog.consumer()),
         Arc::new(RequestConsumer::new(requests.clone())),
         Arc::new(ApprovalConsumer::new(approvals.clone())),
+        Arc::new(AuditConsumer::new(audit.clone())),
     ]));
     let relay = |db: &Db, topic, wake| {
         let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
@@ -167,6 +174,7 @@ pub(crate) async fn open(
         tokio::spawn(requests.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(approvals.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(approvals.clone().sweep(stop.clone())),
+        tokio::spawn(audit.clone().keep_checkpoints(stop.clone())),
     ];
     let services = Services {
         tokens,
@@ -174,7 +182,17 @@ pub(crate) async fn open(
         catalog,
         requests,
         approvals,
+        audit,
         databases,
     };
     Ok((services, tasks))
+}
+
+fn audit(db: &Db, keys: &Path, config: &Config) -> Result<AuditService, KeyError> {
+    let signer = note::Signer::open(keys, &config.audit_origin, db.ids())?;
+    let settings = AuditSettings {
+        checkpoint_every: config.audit_checkpoint_every,
+        checkpoint_leaves: config.audit_checkpoint_leaves,
+    };
+    Ok(AuditService::new(db.clone(), signer, settings))
 }

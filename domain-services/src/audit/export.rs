@@ -4,7 +4,6 @@ use super::list::instant;
 use super::service::{AuditError, AuditService};
 use super::store::{self, LeafRow};
 use crate::db::{Db, DbError};
-use crate::invalid::Invalid;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::{Stream, stream};
@@ -24,17 +23,16 @@ pub enum Bound {
 }
 
 impl std::str::FromStr for Bound {
-    type Err = Invalid;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let number = text.bytes().all(|byte| byte.is_ascii_digit());
         match (number, text.parse(), parse_rfc3339(text)) {
             (true, Ok(seq), _) => Ok(Self::Seq(seq)),
             (_, _, Ok(at_us)) => Ok(Self::At(at_us)),
-            _ => Err(Invalid::new(
-                "",
-                "is neither a sequence number nor a time as RFC 3339 has it",
-            )),
+            _ => Err(
+                "must be a sequence number, or a time such as `2026-11-22T10:00:00Z`".to_owned(),
+            ),
         }
     }
 }
@@ -61,7 +59,7 @@ impl AuditService {
     /// be read ends the stream with an error.
     ///
     /// # Errors
-    /// [`AuditError::Invalid`] when the log does not reach so far.
+    /// [`AuditError::NotFound`] when the log does not reach so far.
     pub async fn export(
         &self,
         from: Option<Bound>,
@@ -77,8 +75,8 @@ impl AuditService {
         };
         let reader = Reader {
             db: self.db.clone(),
-            next: self.size_within("from", place(from).or(Some(0))).await?,
-            end: self.size_within("to", place(to)).await?,
+            next: self.size_within(place(from).or(Some(0))).await?,
+            end: self.size_within(place(to)).await?,
             from_at: time(from),
             to_at: time(to),
         };

@@ -48,9 +48,9 @@ pub enum AuditError {
     /// Parameters that name nothing in the log.
     #[error("a parameter is wrong")]
     Invalid(Vec<Invalid>),
-    /// There is no such leaf, or checkpoint.
-    #[error("there is no such entry in the log")]
-    NotFound,
+    /// The log does not reach so far, or has no checkpoint so early.
+    #[error("{0}")]
+    NotFound(String),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -125,7 +125,8 @@ impl AuditService {
             self.sign_if_older(LOOK_EVERY).await?;
         }
         let found = store::checkpoint(&self.db, size.unwrap_or(u64::MAX)).await?;
-        found.map(|found| found.note).ok_or(AuditError::NotFound)
+        let none = || AuditError::NotFound("there is no checkpoint of so few leaves".to_owned());
+        found.map(|found| found.note).ok_or_else(none)
     }
 
     /// Signs a checkpoint whenever one is due, until `stop`.
@@ -179,16 +180,17 @@ impl AuditService {
     /// Proves that leaf `seq` is in the tree over the first `size` leaves (all, when `None`).
     ///
     /// # Errors
-    /// [`AuditError::Invalid`] when the log has no such leaf, or is not so large.
+    /// [`AuditError::NotFound`] when the tree has no such leaf, or the log is not so large.
     pub async fn inclusion(
         &self,
         seq: u64,
         size: Option<u64>,
     ) -> Result<InclusionProof, AuditError> {
-        let size = self.size_within("size", size).await?;
+        let size = self.size_within(size).await?;
         if seq >= size {
-            let detail = format!("is {seq}; the tree has {size} leaves, counted from 0");
-            return Err(AuditError::Invalid(vec![Invalid::new("seq", detail)]));
+            return Err(AuditError::NotFound(format!(
+                "there is no leaf {seq} in the tree of {size} leaves, which are counted from 0"
+            )));
         }
         let leaf = store::find(&self.db, seq).await?.ok_or_else(|| gone(seq))?;
         Ok(InclusionProof {
@@ -203,31 +205,32 @@ impl AuditService {
     /// Proves that the tree over `to` leaves (all, when `None`) begins with the one over `from`.
     ///
     /// # Errors
-    /// [`AuditError::Invalid`] when the log is not so large, or `from` is beyond `to`.
+    /// [`AuditError::NotFound`] when the log is not so large, [`AuditError::Invalid`] when `from` is
+    /// beyond `to`.
     pub async fn consistency(
         &self,
         from: u64,
         to: Option<u64>,
     ) -> Result<ConsistencyProof, AuditError> {
-        let to = self.size_within("to", to).await?;
+        let to = self.size_within(to).await?;
         if from > to {
             let detail = format!("is {from}, beyond `to`, which is {to}");
-            return Err(AuditError::Invalid(vec![Invalid::new("from", detail)]));
+            return Err(AuditError::Invalid(vec![Invalid::new(
+                "/query/from",
+                detail,
+            )]));
         }
         let hashes = self.proof(&tree::consistency(from, to)).await?;
         Ok(ConsistencyProof { from, to, hashes })
     }
 
-    pub(super) async fn size_within(
-        &self,
-        name: &'static str,
-        asked: Option<u64>,
-    ) -> Result<u64, AuditError> {
+    pub(super) async fn size_within(&self, asked: Option<u64>) -> Result<u64, AuditError> {
         let size = self.size().await?;
         let asked = asked.unwrap_or(size);
         if asked > size {
-            let detail = format!("is {asked}; the log has {size} leaves");
-            return Err(AuditError::Invalid(vec![Invalid::new(name, detail)]));
+            return Err(AuditError::NotFound(format!(
+                "the log has {size} leaves, not {asked}"
+            )));
         }
         Ok(asked)
     }

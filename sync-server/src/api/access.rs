@@ -29,6 +29,7 @@ const ADMIN: Audience = Roles(&[Role::Admin]);
 const SALES: Audience = Roles(&[Role::Sales]);
 const APPROVER: Audience = Roles(&[Role::Approver]);
 const WITHDRAWERS: Audience = Roles(&[Role::Sales, Role::Admin]);
+const AUDITORS: Audience = Roles(&[Role::Admin, Role::Auditor]);
 const REQUEST_READERS: Audience = Roles(&[Role::Sales, Role::Admin, Role::Auditor]);
 
 /// Every route of the interface. A route that is not here answers 403 to everybody.
@@ -72,6 +73,12 @@ pub const TABLE: &[(Method, &str, Audience)] = &[
     (Method::POST, "/api/v1/approvals/{id}/approve", APPROVER),
     (Method::POST, "/api/v1/approvals/{id}/reject", APPROVER),
     (Method::POST, "/api/v1/approvals/{id}/rollback", APPROVER),
+    (Method::GET, "/api/v1/audit/logs", AUDITORS),
+    (Method::GET, "/api/v1/audit/checkpoint", AUDITORS),
+    (Method::GET, "/api/v1/audit/key", AUDITORS),
+    (Method::GET, "/api/v1/audit/proof/inclusion", AUDITORS),
+    (Method::GET, "/api/v1/audit/proof/consistency", AUDITORS),
+    (Method::GET, "/api/v1/audit/export", AUDITORS),
 ];
 
 static BY_PATH: LazyLock<HashMap<&'static str, Vec<(Method, Audience)>>> = LazyLock::new(|| {
