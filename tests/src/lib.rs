@@ -34,6 +34,7 @@ mod actor;
 mod books;
 mod clock;
 mod database;
+mod ledger;
 mod office;
 mod phone;
 mod process;

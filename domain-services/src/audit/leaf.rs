@@ -74,7 +74,7 @@ pub fn canonical(seq: u64, event: &Event) -> Result<String, LeafError> {
 fn request_id(event: &Event, detail: &Value) -> Option<Uuid> {
     let member = |name: &str| detail.get(name)?.as_str()?.parse().ok();
     match event.topic {
-        Topic::Approval => member("requestId").or(Some(event.key)),
+        Topic::Approval => member("requestId"),
         Topic::Request => {
             member("id").or_else(|| match detail.get("ids")?.as_array()?.as_slice() {
                 [one] => one.as_str()?.parse().ok(),
@@ -127,13 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn an_approvals_request_is_its_key_and_a_batch_of_drafts_has_none() {
+    fn a_leaf_names_the_one_request_it_is_about() {
         let read = |topic, data| {
             let text = canonical(0, &event(topic, &data)).unwrap();
             serde_json::from_str::<Leaf>(&text).unwrap().request_id
         };
         let [a, b] = [8, 9].map(Uuid::from_u128);
-        assert_eq!(read(Topic::Approval, json!({})), Some(Uuid::from_u128(2)));
         assert_eq!(read(Topic::Request, json!({"ids": [a, b]})), None);
         assert_eq!(read(Topic::Request, json!({"ids": [a]})), Some(a));
         assert_eq!(read(Topic::User, json!({"id": a})), None);

@@ -4,7 +4,7 @@
 use crate::http::edge::{Caller, Context};
 use crate::problem::{Code, Problem};
 use axum::extract::{FromRequestParts, MatchedPath};
-use domain_services::identity::{Identity, Role};
+use domain_services::identity::{Acting, Identity, Role};
 use domain_services::user::TokenError;
 use http::Method;
 use http::request::Parts;
@@ -108,13 +108,33 @@ pub fn audience(method: &Method, path: &str) -> Option<Audience> {
 /// The verified caller of a route that the caller's roles permit. The first parameter of every handler that
 /// is not public.
 #[derive(Debug, Clone)]
-pub struct Who(pub Arc<Identity>);
+pub struct Who {
+    identity: Arc<Identity>,
+    context: Arc<Context>,
+}
+
+impl Who {
+    /// What to send on as `traceparent`.
+    #[must_use]
+    pub fn parent(&self) -> String {
+        self.context.trace.parent()
+    }
+
+    /// The caller, acting in this trace.
+    #[must_use]
+    pub fn within<'a>(&'a self, parent: &'a str) -> Acting<'a> {
+        Acting {
+            who: &self.identity,
+            traceparent: Some(parent),
+        }
+    }
+}
 
 impl Deref for Who {
     type Target = Identity;
 
     fn deref(&self) -> &Identity {
-        &self.0
+        &self.identity
     }
 }
 
@@ -145,7 +165,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
                 );
             }
         }
-        Ok(Self(Arc::clone(identity)))
+        Ok(Self {
+            identity: Arc::clone(identity),
+            context: Arc::clone(context),
+        })
     }
 }
 
