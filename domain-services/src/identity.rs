@@ -200,6 +200,45 @@ impl Identity {
     }
 }
 
+/// Who acts, in the trace of which request.
+#[derive(Debug, Clone, Copy)]
+pub struct Acting<'a> {
+    /// Who.
+    pub who: &'a Identity,
+    /// The W3C trace context of the request.
+    pub traceparent: Option<&'a str>,
+}
+
+impl<'a> From<&'a Identity> for Acting<'a> {
+    /// Outside of any trace.
+    fn from(who: &'a Identity) -> Self {
+        Self {
+            who,
+            traceparent: None,
+        }
+    }
+}
+
+impl Acting<'_> {
+    /// What its events say of their cause.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        Cause {
+            actor: Some(self.who.user_id),
+            traceparent: self.traceparent.map(str::to_owned),
+        }
+    }
+}
+
+/// What an event says of its cause.
+#[derive(Debug, Clone, Default)]
+pub struct Cause {
+    /// The person; none: the system itself.
+    pub actor: Option<Uuid>,
+    /// The W3C trace context of the request.
+    pub traceparent: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! The services of Athena Budget and what they stand on.
 
 pub mod approval;
+pub mod audit;
 pub mod bus;
 pub mod catalog;
 mod collection;
@@ -10,6 +11,7 @@ pub mod feed;
 pub mod identity;
 pub mod inbox;
 pub mod invalid;
+pub mod key_files;
 pub mod outbox;
 pub mod paging;
 pub mod request;

@@ -29,6 +29,9 @@ Examples:
   ATHENA_DATABASE_URL=postgres://athena@db/athena athena serve
       The same on PostgreSQL; each service gets a schema of its own.
 
+  athena audit verify --checkpoint checkpoint.txt --key key.txt log.jsonl
+      Whether an exported audit log is as it was signed, and if not, what happened to it.
+
   athena config check --config /etc/athena.toml
       Every setting, its value, and what is wrong with it, without starting anything.
 
@@ -54,11 +57,37 @@ differs, and each difference is printed.")]
     /// Look after events: those that could not be handled, and projections made of others
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Commands about the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Hold an exported log against signed checkpoints, offline
+    #[command(after_long_help = crate::audit::CODES)]
+    Verify(VerifyArgs),
+}
+
+/// Flags of `audit verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A checkpoint, as `GET /api/v1/audit/checkpoint` gives it; several narrow down where a rewritten history
+    /// begins
+    #[arg(long = "checkpoint", value_name = "FILE", required = true)]
+    pub checkpoints: Vec<PathBuf>,
+    /// The log's public key, as `GET /api/v1/audit/key` gives it: kept from when the log was trusted
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The log, as `GET /api/v1/audit/export` gives it; `-` for standard input
+    #[arg(value_name = "EXPORT.jsonl")]
+    pub export: PathBuf,
 }
 
 /// Commands about settings.
@@ -207,6 +236,7 @@ mod tests {
             "athena serve --demo",
             "ATHENA_DATABASE_URL=postgres://",
             "config check",
+            "audit verify",
         ] {
             assert!(help.contains(example), "{help}");
         }

@@ -3,10 +3,10 @@
 use clap::Parser;
 use std::fmt::Display;
 use std::process::ExitCode;
-use sync_server::cli::{self, Cli, Command, ConfigCommand};
+use sync_server::cli::{self, AuditCommand, Cli, Command, ConfigCommand, VerifyArgs};
 use sync_server::config::{Config, SettingError};
 use sync_server::events::{self, EventsCommand};
-use sync_server::{Running, docs, serve, telemetry, welcome};
+use sync_server::{Running, audit, docs, serve, telemetry, welcome};
 
 /// glibc keeps the 19 MiB of every password hash in the arena of the thread that made it: a morning of
 /// logins would leave hundreds of MiB behind. This allocator gives them back. Without huge pages (`no_thp`),
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Ok(config) => print!("{}", cli::shown(&config)),
             Err(errors) => return refused(&errors),
         },
+        Command::Audit(AuditCommand::Verify(args)) => return verify(&args),
         Command::Openapi => print!("{}", docs::openapi_text()),
         Command::Migrate(args) => return with(args.load(std::iter::empty()), migrate),
         Command::Rebuild(args) => return with(args.load(std::iter::empty()), rebuild),
@@ -57,6 +58,24 @@ fn with<F: Future<Output = ExitCode>>(
     {
         Ok(runtime) => runtime.block_on(command(config)),
         Err(error) => failed(&error),
+    }
+}
+
+/// What is proved goes to standard output, what is not to standard error.
+fn verify(args: &VerifyArgs) -> ExitCode {
+    match audit::run(args) {
+        Ok(verdict) if audit::code(&verdict) == 0 => {
+            println!("{verdict}");
+            ExitCode::SUCCESS
+        }
+        Ok(verdict) => {
+            eprintln!("athena: {verdict}");
+            ExitCode::from(audit::code(&verdict))
+        }
+        Err(error) => {
+            eprintln!("athena: {error}");
+            ExitCode::from(error.code())
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::serve::{Hooks, StartError, database_url};
 use domain_services::approval::{ApprovalConsumer, ApprovalService, ApprovalSettings};
+use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, note};
 use domain_services::bus::kafka::Kafka;
 use domain_services::bus::{Bus, Consumer, InProcess, Topic};
 use domain_services::catalog::CatalogService;
@@ -12,6 +13,7 @@ use domain_services::request::{RequestConsumer, RequestService, RequestSettings}
 use domain_services::time::Ids;
 use domain_services::upkeep::{self, Retention};
 use domain_services::user::{KeyError, Tokens, UserService};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -31,6 +33,8 @@ pub struct Services {
     pub requests: RequestService,
     /// Their approvals.
     pub approvals: ApprovalService,
+    /// The log of what was done.
+    pub audit: AuditService,
     /// The databases behind them.
     pub databases: Databases,
     /// The cluster by which events travel; none: they stay in this process.
@@ -152,12 +156,14 @@ async fn assemble(config: &Config, hooks: &Hooks) -> Result<(Services, Wakes), S
     };
     let approvals =
         ApprovalService::new(databases.approval.clone(), settings, wakes.approval.clone());
+    let audit = audit(&databases.audit, &keys, config).map_err(no_keys)?;
     let services = Services {
         tokens,
         users: Arc::new(users.map_err(no_keys)?),
         catalog,
         requests,
         approvals,
+        audit,
         databases,
         kafka: kafka(config, &hooks.ids)?,
     };
@@ -170,6 +176,7 @@ fn consumers(services: &Services) -> Vec<Arc<dyn Consumer>> {
         Arc::new(services.catalog.consumer()),
         Arc::new(RequestConsumer::new(services.requests.clone())),
         Arc::new(ApprovalConsumer::new(services.approvals.clone())),
+        Arc::new(AuditConsumer::new(services.audit.clone())),
     ]
 }
 
@@ -208,6 +215,7 @@ pub(crate) async fn open(
         tokio::spawn(services.requests.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(services.approvals.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(services.approvals.clone().sweep(stop.clone())),
+        tokio::spawn(services.audit.clone().keep_checkpoints(stop.clone())),
     ]);
     let retention = Retention {
         outbox: config.outbox_retention,
@@ -248,4 +256,13 @@ fn connect(
         tasks.push(tokio::spawn(tells));
     }
     (Arc::new(kafka.clone()), tasks)
+}
+
+fn audit(db: &Db, keys: &Path, config: &Config) -> Result<AuditService, KeyError> {
+    let signer = note::Signer::open(keys, &config.audit_origin, db.ids())?;
+    let settings = AuditSettings {
+        checkpoint_every: config.audit_checkpoint_every,
+        checkpoint_leaves: config.audit_checkpoint_leaves,
+    };
+    Ok(AuditService::new(db.clone(), signer, settings))
 }

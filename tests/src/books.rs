@@ -11,7 +11,8 @@ use uuid::Uuid;
 pub struct Deadlocks(pub i64);
 
 impl Server {
-    /// Approvals are the fold of their logs, and no event was given up.
+    /// Approvals are the fold of their logs, no event was given up, and each has its leaf in the audit
+    /// log.
     pub(crate) async fn check_books(&self) {
         let rebuilt = self.services().approvals.rebuild().await.expect("the logs");
         assert_eq!(rebuilt.differences, [], "a rebuild finds another state");
@@ -25,6 +26,7 @@ impl Server {
                 .expect("the dead letters");
             assert_eq!(given_up, [], "the {service} service gave up events");
         }
+        self.data.check_ledger().await;
     }
 
     /// Events of this kind in a service's outbox that are about this key.

@@ -35,6 +35,7 @@ mod books;
 mod clock;
 mod database;
 mod kafka;
+mod ledger;
 mod office;
 mod phone;
 mod process;

@@ -129,6 +129,11 @@ impl Process {
         self.data().url()
     }
 
+    /// Events and the leaves of the audit log match one to one.
+    pub async fn check_ledger(&self) {
+        self.data().check_ledger().await;
+    }
+
     /// The folder of its files.
     #[must_use]
     pub fn folder(&self) -> PathBuf {

@@ -20,7 +20,7 @@ pub struct Server {
     /// What its data lies in.
     pub engine: Engine,
     running: Running,
-    data: Data,
+    pub(crate) data: Data,
     client: reqwest::Client,
     pub(crate) users: AtomicU32,
 }
@@ -128,6 +128,17 @@ impl Server {
     #[must_use]
     pub fn postgres_url(&self) -> String {
         self.data.url().expect("a server on PostgreSQL")
+    }
+
+    /// The leaves of the audit log, once every event has been published.
+    pub async fn leaves(&self) -> Vec<domain_services::audit::leaf::Leaf> {
+        self.data.leaves().await
+    }
+
+    /// The folder of its files.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.data.folder.path()
     }
 
     /// The services behind it.

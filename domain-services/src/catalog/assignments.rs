@@ -7,7 +7,7 @@ use super::{CatalogError, CatalogService, NewAssignment, rules, store};
 use crate::collection::{self, CollectionVersion};
 use crate::db::{DbError, Tx};
 use crate::events::{ASSIGNMENT_CHANGED, Assignment};
-use crate::identity::{Identity, Role};
+use crate::identity::{Acting, Cause, Role};
 use crate::paging::{Page, PageQuery};
 use std::time::Duration;
 
@@ -43,18 +43,20 @@ impl CatalogService {
     /// [`CatalogError::PreconditionFailed`].
     pub async fn replace_assignment(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         new: NewAssignment,
         expected: Option<i64>,
     ) -> Result<Assignment, CatalogError> {
-        who.require_any(&[Role::Admin])?;
-        self.make_assignment(new, expected).await
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
+        self.make_assignment(new, expected, acting.cause()).await
     }
 
     pub(super) async fn make_assignment(
         &self,
         new: NewAssignment,
         expected: Option<i64>,
+        cause: Cause,
     ) -> Result<Assignment, CatalogError> {
         rules::check_assignment(&new)?;
         self.check_people(&new).await?;
@@ -67,8 +69,8 @@ impl CatalogService {
             version: 1,
         };
         self.write(move |tx| {
-            let assignment = assignment.clone();
-            Box::pin(async move { replace(tx, assignment, expected).await })
+            let (assignment, cause) = (assignment.clone(), cause.clone());
+            Box::pin(async move { replace(tx, assignment, expected, &cause).await })
         })
         .await
     }
@@ -96,6 +98,7 @@ async fn replace(
     tx: &mut Tx,
     mut assignment: Assignment,
     expected: Option<i64>,
+    cause: &Cause,
 ) -> Result<Assignment, CatalogError> {
     let now_us = collection::bump(tx, store::ASSIGNMENTS).await?;
     check_category_exists(tx, Some(assignment.category_id)).await?;
@@ -118,6 +121,6 @@ async fn replace(
         None => store::insert_assignment(tx, &assignment, now_us).await?,
     }
     let key = (assignment.id, assignment.version);
-    announce(tx, now_us, ASSIGNMENT_CHANGED, key, &assignment).await?;
+    announce(tx, now_us, cause, ASSIGNMENT_CHANGED, key, &assignment).await?;
     Ok(assignment)
 }

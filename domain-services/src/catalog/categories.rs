@@ -5,7 +5,7 @@ use super::service::announce;
 use super::{CatalogError, CatalogService, CategoryUpdate, NewCategory, rules, store};
 use crate::collection::{self, CollectionVersion};
 use crate::events::{CATEGORY_CHANGED, Category};
-use crate::identity::{Identity, Role};
+use crate::identity::{Acting, Cause, Role};
 use crate::paging::{Page, PageQuery};
 use uuid::Uuid;
 
@@ -32,14 +32,19 @@ impl CatalogService {
     /// [`CatalogError::Forbidden`], [`CatalogError::Invalid`], [`CatalogError::IdTaken`].
     pub async fn create_category(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         new: NewCategory,
     ) -> Result<Category, CatalogError> {
-        who.require_any(&[Role::Admin])?;
-        self.make_category(new).await
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
+        self.make_category(new, acting.cause()).await
     }
 
-    pub(super) async fn make_category(&self, new: NewCategory) -> Result<Category, CatalogError> {
+    pub(super) async fn make_category(
+        &self,
+        new: NewCategory,
+        cause: Cause,
+    ) -> Result<Category, CatalogError> {
         rules::check_category(&new.name, new.levels)?;
         let category = Category {
             id: new.id.unwrap_or_else(|| self.db.ids().uuid_v7()),
@@ -49,7 +54,7 @@ impl CatalogService {
             version: 1,
         };
         self.write(move |tx| {
-            let category = category.clone();
+            let (category, cause) = (category.clone(), cause.clone());
             Box::pin(async move {
                 let now_us = collection::bump(tx, store::CATEGORIES).await?;
                 match store::find_category(&mut *tx, category.id).await? {
@@ -58,7 +63,7 @@ impl CatalogService {
                     None => store::insert_category(tx, &category, now_us).await?,
                 }
                 let key = (category.id, category.version);
-                announce(tx, now_us, CATEGORY_CHANGED, key, &category).await?;
+                announce(tx, now_us, &cause, CATEGORY_CHANGED, key, &category).await?;
                 Ok(category)
             })
         })
@@ -72,14 +77,16 @@ impl CatalogService {
     /// [`CatalogError::PreconditionFailed`].
     pub async fn update_category(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         id: Uuid,
         update: CategoryUpdate,
         expected: Option<i64>,
     ) -> Result<Category, CatalogError> {
-        who.require_any(&[Role::Admin])?;
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
         rules::check_category(&update.name, update.levels)?;
-        self.change_category(id, expected, move |there| Category {
+        let cause = acting.cause();
+        self.change_category(id, expected, cause, move |there| Category {
             name: update.name.clone(),
             levels: update.levels,
             active: update.active,
@@ -96,12 +103,14 @@ impl CatalogService {
     /// [`CatalogError::PreconditionFailed`].
     pub async fn retire_category(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         id: Uuid,
         expected: Option<i64>,
     ) -> Result<Category, CatalogError> {
-        who.require_any(&[Role::Admin])?;
-        self.change_category(id, expected, |there| Category {
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
+        let cause = acting.cause();
+        self.change_category(id, expected, cause, |there| Category {
             active: false,
             ..there
         })
@@ -112,10 +121,11 @@ impl CatalogService {
         &self,
         id: Uuid,
         expected: Option<i64>,
+        cause: Cause,
         change: impl Fn(Category) -> Category + Clone + Send + 'static,
     ) -> Result<Category, CatalogError> {
         self.write(move |tx| {
-            let change = change.clone();
+            let (change, cause) = (change.clone(), cause.clone());
             Box::pin(async move {
                 let now_us = collection::bump(tx, store::CATEGORIES).await?;
                 let there = store::find_category(&mut *tx, id)
@@ -129,7 +139,7 @@ impl CatalogService {
                 category.version = there.version + 1;
                 store::update_category(tx, &category, now_us).await?;
                 let key = (category.id, category.version);
-                announce(tx, now_us, CATEGORY_CHANGED, key, &category).await?;
+                announce(tx, now_us, &cause, CATEGORY_CHANGED, key, &category).await?;
                 Ok(category)
             })
         })

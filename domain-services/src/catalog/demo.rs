@@ -1,6 +1,7 @@
 //! The catalogue of the demo organisation.
 
 use super::{CatalogError, CatalogService, NewAssignment, NewCategory, NewReason, store};
+use crate::identity::Cause;
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
@@ -39,12 +40,15 @@ impl CatalogService {
         for (name, levels) in CATEGORIES {
             let category_id = id("category", name);
             if store::find_category(&self.db, category_id).await?.is_none() {
-                categories.push(self.make_category(NewCategory {
-                    id: Some(category_id),
-                    name: name.to_owned(),
-                    levels,
-                    active: true,
-                }));
+                categories.push(self.make_category(
+                    NewCategory {
+                        id: Some(category_id),
+                        name: name.to_owned(),
+                        levels,
+                        active: true,
+                    },
+                    Cause::default(),
+                ));
             }
             for (level, approvers) in (1..=levels).zip(APPROVERS) {
                 if store::find_assignment_at(&self.db, (category_id, level))
@@ -58,7 +62,7 @@ impl CatalogService {
                         approver_ids: approvers.iter().map(|name| person(name)).collect(),
                         quorum: 1,
                     };
-                    assignments.push(self.make_assignment(new, None));
+                    assignments.push(self.make_assignment(new, None, Cause::default()));
                 }
             }
         }
@@ -66,12 +70,15 @@ impl CatalogService {
         for (text, category) in REASONS {
             let reason_id = id("reason", text);
             if store::find_reason(&self.db, reason_id).await?.is_none() {
-                reasons.push(self.make_reason(NewReason {
-                    id: Some(reason_id),
-                    text: text.to_owned(),
-                    category_id: category.map(|name| id("category", name)),
-                    active: true,
-                }));
+                reasons.push(self.make_reason(
+                    NewReason {
+                        id: Some(reason_id),
+                        text: text.to_owned(),
+                        category_id: category.map(|name| id("category", name)),
+                        active: true,
+                    },
+                    Cause::default(),
+                ));
             }
         }
         try_join_all(categories).await?;

@@ -6,7 +6,7 @@ use super::{CatalogError, CatalogService, NewReason, ReasonUpdate, rules, store}
 use crate::collection::{self, CollectionVersion};
 use crate::db::Tx;
 use crate::events::{REASON_CHANGED, Reason};
-use crate::identity::{Identity, Role};
+use crate::identity::{Acting, Cause, Role};
 use crate::invalid::Invalid;
 use crate::paging::{Page, PageQuery};
 use uuid::Uuid;
@@ -34,14 +34,19 @@ impl CatalogService {
     /// [`CatalogError::Forbidden`], [`CatalogError::Invalid`], [`CatalogError::IdTaken`].
     pub async fn create_reason(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         new: NewReason,
     ) -> Result<Reason, CatalogError> {
-        who.require_any(&[Role::Admin])?;
-        self.make_reason(new).await
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
+        self.make_reason(new, acting.cause()).await
     }
 
-    pub(super) async fn make_reason(&self, new: NewReason) -> Result<Reason, CatalogError> {
+    pub(super) async fn make_reason(
+        &self,
+        new: NewReason,
+        cause: Cause,
+    ) -> Result<Reason, CatalogError> {
         rules::check_reason(&new.text)?;
         let reason = Reason {
             id: new.id.unwrap_or_else(|| self.db.ids().uuid_v7()),
@@ -51,7 +56,7 @@ impl CatalogService {
             version: 1,
         };
         self.write(move |tx| {
-            let reason = reason.clone();
+            let (reason, cause) = (reason.clone(), cause.clone());
             Box::pin(async move {
                 let now_us = collection::bump(tx, store::REASONS).await?;
                 match store::find_reason(&mut *tx, reason.id).await? {
@@ -62,7 +67,7 @@ impl CatalogService {
                 check_category_exists(tx, reason.category_id).await?;
                 store::insert_reason(tx, &reason, now_us).await?;
                 let key = (reason.id, reason.version);
-                announce(tx, now_us, REASON_CHANGED, key, &reason).await?;
+                announce(tx, now_us, &cause, REASON_CHANGED, key, &reason).await?;
                 Ok(reason)
             })
         })
@@ -76,15 +81,17 @@ impl CatalogService {
     /// [`CatalogError::PreconditionFailed`].
     pub async fn update_reason(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         id: Uuid,
         update: ReasonUpdate,
         expected: Option<i64>,
     ) -> Result<Reason, CatalogError> {
-        who.require_any(&[Role::Admin])?;
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
         rules::check_reason(&update.text)?;
+        let cause = acting.cause();
         self.write(move |tx| {
-            let update = update.clone();
+            let (update, cause) = (update.clone(), cause.clone());
             Box::pin(async move {
                 let now_us = collection::bump(tx, store::REASONS).await?;
                 let there = store::find_reason(&mut *tx, id)
@@ -104,7 +111,7 @@ impl CatalogService {
                 reason.version = there.version + 1;
                 store::update_reason(tx, &reason, now_us).await?;
                 let key = (reason.id, reason.version);
-                announce(tx, now_us, REASON_CHANGED, key, &reason).await?;
+                announce(tx, now_us, &cause, REASON_CHANGED, key, &reason).await?;
                 Ok(reason)
             })
         })

@@ -2,6 +2,7 @@
 
 use super::CatalogError;
 use crate::db::{Db, DbError, Tx};
+use crate::identity::Cause;
 use crate::outbox::{self, NewEvent, Wake};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -43,10 +44,11 @@ impl CatalogService {
 pub(super) async fn announce(
     tx: &mut Tx,
     now_us: i64,
+    cause: &Cause,
     kind: &'static str,
     (id, version): (Uuid, i64),
     record: &impl Serialize,
 ) -> Result<(), DbError> {
-    let event = NewEvent::new(kind, id, version, record)?;
+    let event = NewEvent::new(kind, id, version, record)?.caused(cause);
     outbox::append(tx, now_us, &[event]).await
 }

@@ -64,6 +64,25 @@ pub struct ApprovalCast {
     pub code: Option<Code>,
 }
 
+/// A vote or rollback that was refused and has no place in a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovalDismissed {
+    /// The approval it was meant for, where it named one.
+    pub approval_id: Option<Uuid>,
+    /// The request, where that is known.
+    pub request_id: Option<Uuid>,
+    /// The operation, as its sender named it.
+    pub op_id: Option<String>,
+    /// What it was; none: it could not be read.
+    pub command: Option<String>,
+    /// Why it was refused.
+    #[schemars(with = "String")]
+    pub code: Code,
+    /// The same in a sentence.
+    pub detail: String,
+}
+
 /// A level that can be voted on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -8,14 +8,17 @@
 mod approval;
 mod request;
 pub mod schemas;
+mod session;
 
 pub use approval::{
-    ApprovalCast, ChainChanged, LevelChanged, LevelClosed, LevelOpened, LevelSealed, Outcome,
+    ApprovalCast, ApprovalDismissed, ChainChanged, LevelChanged, LevelClosed, LevelOpened,
+    LevelSealed, Outcome,
 };
 pub use request::{
-    ChainLevel, RequestDeleted, RequestDrafted, RequestFinalized, RequestSubmitted,
+    ChainLevel, RequestDeleted, RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted,
     RequestWithdrawn,
 };
+pub use session::{SessionEnd, SessionEnded, SessionOpened, SessionRefused};
 
 use crate::identity::Roles;
 use schemars::JsonSchema;
@@ -28,6 +31,13 @@ pub const USER_CHANGED: &str = "user.changed";
 pub const USER_DEACTIVATED: &str = "user.deactivated";
 /// A department was created or changed; data: [`Department`].
 pub const DEPARTMENT_CHANGED: &str = "department.changed";
+/// Somebody signed in; data: [`SessionOpened`].
+pub const SESSION_OPENED: &str = "session.opened";
+/// Somebody tried to sign in and was refused; data: [`SessionRefused`].
+pub const SESSION_REFUSED: &str = "session.refused";
+/// A session ended by signing out, or because a refresh token was used that was no good any more;
+/// data: [`SessionEnded`].
+pub const SESSION_ENDED: &str = "session.ended";
 /// A category was created, changed or retired; data: [`Category`].
 pub const CATEGORY_CHANGED: &str = "category.changed";
 /// A reason was created, changed or retired; data: [`Reason`].
@@ -43,6 +53,9 @@ pub const REQUEST_SUBMITTED: &str = "request.submitted";
 pub const REQUEST_WITHDRAWN: &str = "request.withdrawn";
 /// A draft was deleted; data: [`RequestDeleted`].
 pub const REQUEST_DELETED: &str = "request.deleted";
+/// A change of a request was refused, for good or for now; data: [`RequestRefused`]. Told once a
+/// person, operation and code.
+pub const REQUEST_REFUSED: &str = "request.refused";
 /// A request's fate is final: what money may follow; data: [`RequestFinalized`].
 pub const REQUEST_FINALIZED: &str = "request.finalized";
 
@@ -54,6 +67,10 @@ pub const APPROVAL_ROLLED_BACK: &str = "approval.rolled_back";
 pub const APPROVAL_SUPERSEDED: &str = "approval.superseded";
 /// A vote or rollback was refused for good; data: [`ApprovalCast`], with the `code`.
 pub const APPROVAL_REFUSED: &str = "approval.refused";
+/// A vote or rollback was refused that has no place in a case: it came too early by its stamp, is
+/// broken, or its sender has no part in the level; data: [`ApprovalDismissed`]. Told once a person,
+/// operation and code.
+pub const APPROVAL_DISMISSED: &str = "approval.dismissed";
 /// A level can be voted on, from now or again; data: [`LevelOpened`].
 pub const LEVEL_OPENED: &str = "approval.level_opened";
 /// A level's votes approve; data: [`LevelChanged`].

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sync_core::canonical::Revision;
+use sync_core::verdict::Code;
 use uuid::Uuid;
 
 /// Drafts that one batch made or changed.
@@ -89,4 +90,21 @@ pub struct RequestFinalized {
     /// When.
     #[schemars(with = "super::schemas::Instant")]
     pub final_at: Time,
+}
+
+/// A change of a request that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestRefused {
+    /// The request it was meant for, where it named one.
+    pub id: Option<Uuid>,
+    /// The operation, as its sender named it.
+    pub op_id: Option<String>,
+    /// What it was; none: it could not be read.
+    pub command: Option<String>,
+    /// Why it was refused.
+    #[schemars(with = "String")]
+    pub code: Code,
+    /// The same in a sentence.
+    pub detail: String,
 }

@@ -1,9 +1,10 @@
 //! Every kind of event with the JSON Schema (draft 2020-12) of its data.
 
 use super::{
-    ApprovalCast, Assignment, Category, ChainChanged, Department, LevelChanged, LevelClosed,
-    LevelOpened, LevelSealed, Reason, RequestDeleted, RequestDrafted, RequestFinalized,
-    RequestSubmitted, RequestWithdrawn, User,
+    ApprovalCast, ApprovalDismissed, Assignment, Category, ChainChanged, Department, LevelChanged,
+    LevelClosed, LevelOpened, LevelSealed, Reason, RequestDeleted, RequestDrafted,
+    RequestFinalized, RequestRefused, RequestSubmitted, RequestWithdrawn, SessionEnded,
+    SessionOpened, SessionRefused, User,
 };
 use crate::bus::Topic;
 use schemars::{JsonSchema, Schema, schema_for};
@@ -62,6 +63,7 @@ pub(super) enum VoteWord {
 #[must_use]
 pub fn all() -> Vec<EventType> {
     let mut all = people_and_catalogue();
+    all.extend(sessions());
     all.extend(requests());
     all.extend(approvals());
     all
@@ -119,6 +121,23 @@ fn people_and_catalogue() -> Vec<EventType> {
     ]
 }
 
+fn sessions() -> Vec<EventType> {
+    let session = (Topic::User, "the session's id");
+    vec![
+        kind::<SessionOpened>(session, super::SESSION_OPENED, "Somebody signed in."),
+        kind::<SessionRefused>(
+            (Topic::User, "an id of its own"),
+            super::SESSION_REFUSED,
+            "Somebody tried to sign in and was refused.",
+        ),
+        kind::<SessionEnded>(
+            session,
+            super::SESSION_ENDED,
+            "A session ended by signing out, or by a refresh token that was no good any more.",
+        ),
+    ]
+}
+
 fn requests() -> Vec<EventType> {
     let drafts = (Topic::Request, "the owner's id");
     let request = (Topic::Request, "the request's id");
@@ -139,6 +158,14 @@ fn requests() -> Vec<EventType> {
             "A request was taken back.",
         ),
         kind::<RequestDeleted>(request, super::REQUEST_DELETED, "A draft was deleted."),
+        kind::<RequestRefused>(
+            (
+                Topic::Request,
+                "the request's id, or the sender's where it names none",
+            ),
+            super::REQUEST_REFUSED,
+            "A change of a request was refused.",
+        ),
         kind::<RequestFinalized>(
             request,
             super::REQUEST_FINALIZED,
@@ -165,6 +192,14 @@ fn approvals() -> Vec<EventType> {
             key,
             super::APPROVAL_REFUSED,
             "A vote or rollback was refused for good.",
+        ),
+        kind::<ApprovalDismissed>(
+            (
+                Topic::Approval,
+                "the request's id, or the approval's or sender's where it is not known",
+            ),
+            super::APPROVAL_DISMISSED,
+            "A vote or rollback was refused that has no place in a case.",
         ),
         kind::<LevelOpened>(
             key,

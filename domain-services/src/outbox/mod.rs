@@ -10,6 +10,7 @@ mod relay;
 pub use relay::Relay;
 
 use crate::db::{DbError, Tx, sql_by_engine};
+use crate::identity::Cause;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -77,6 +78,16 @@ impl NewEvent {
         }
     }
 
+    /// The same event with who caused it, in which trace.
+    #[must_use]
+    pub fn caused(self, cause: &Cause) -> Self {
+        Self {
+            actor: cause.actor,
+            traceparent: cause.traceparent.clone(),
+            ..self
+        }
+    }
+
     /// The same event with the person who caused it.
     #[must_use]
     pub fn by(self, actor: Uuid) -> Self {
@@ -85,6 +96,18 @@ impl NewEvent {
             ..self
         }
     }
+}
+
+/// The namespace of the events of refusals.
+const REFUSALS: Uuid = Uuid::from_u128(0x1c4e_6a52_0d7b_4f9e_9b35_7d21_66e0_8a4c);
+
+/// The id of the event of a refusal: one a person, operation and code, however often it is sent.
+#[must_use]
+pub fn refusal_id(kind: &str, person: Uuid, operation: &str, code: &str) -> Uuid {
+    Uuid::new_v5(
+        &REFUSALS,
+        format!("{kind}/{person}/{code}/{operation}").as_bytes(),
+    )
 }
 
 /// Rows as both engines unpack them from one JSON argument.

@@ -1,7 +1,7 @@
 //! `POST /requests`: a request created and submitted at once.
 
 use super::model::Head;
-use super::rules::{self, CommandRow, Decision, HistoryRow};
+use super::rules::{self, CommandRow, Decision, HistoryRow, Refused, Snapshot};
 use super::service::{RequestError, RequestService};
 use super::store::{self, Named, Written};
 use crate::db::{DbError, On, Tx};
@@ -54,6 +54,7 @@ struct Job {
 enum Outcome {
     New(Uuid),
     Known(Uuid),
+    Refused(Code, String),
 }
 
 impl RequestService {
@@ -94,6 +95,13 @@ impl RequestService {
         let (id, is_new) = match outcome {
             Outcome::New(id) => (id, true),
             Outcome::Known(id) => (id, false),
+            Outcome::Refused(code, detail) => {
+                self.wake.ring();
+                return Err(match code {
+                    Code::NotFound => RequestError::NotFound,
+                    code => RequestError::Rule { code, detail },
+                });
+            }
         };
         if is_new {
             self.committed(who.user_id);
@@ -102,16 +110,63 @@ impl RequestService {
         Ok(Created { id, record, is_new })
     }
 
+    /// A refusal is told, so it commits.
     async fn create_under_lock(&self, job: &Job, tx: &mut Tx) -> Result<Outcome, RequestError> {
         store::lock_head(tx, job.user).await?;
         let named = named(job);
         let (snapshot, now_us) = store::read(On::Tx(tx), job.user, &named).await?;
-        let context = self.context(job.user, now_us);
         let head = snapshot.head.unwrap_or(Head { at_us: 0, clock: 0 });
         let mut clock = Clock::resume(self.node, head.clock);
         let hlc = clock.tick(u64::try_from(now_us / 1_000).unwrap_or(0));
         let edit = content(job, hlc)?;
-        let digest = rules::digest_of_content(job.id, &edit);
+        let mut decision = Decision {
+            items: Vec::new(),
+            history: Vec::new(),
+            records: HashMap::new(),
+            changed: Vec::new(),
+            commands: Vec::new(),
+            events: Vec::new(),
+            head_before: snapshot.head,
+            head_after: Head {
+                at_us: head.at_us,
+                clock: clock.last(),
+            },
+            hlc,
+            actor: job.user,
+            now_us,
+        };
+        let outcome = match self.judge_new(job, &snapshot, &edit, &mut decision) {
+            Ok(known @ Outcome::Known(_)) => return Ok(known),
+            Ok(outcome) => outcome,
+            Err((code, detail)) => {
+                let refusal = Refused {
+                    id: Some(job.id),
+                    op_id: Some(&job.op_id.to_string()),
+                    command: Some("create"),
+                    code,
+                    detail: &detail,
+                };
+                let context = self.context(job.user, now_us);
+                decision.events.push(rules::refused(&context, &refusal));
+                Outcome::Refused(code, detail)
+            }
+        };
+        let traceparent = job.traceparent.as_deref();
+        match store::write(On::Tx(tx), job.user, &decision, traceparent).await? {
+            Written::Won => Ok(outcome),
+            Written::Lost => Err(DbError::Collision("a locked head moved".to_owned()).into()),
+        }
+    }
+
+    /// Adds what a new request writes to the decision, unless it is known or a rule refuses it.
+    fn judge_new(
+        &self,
+        job: &Job,
+        snapshot: &Snapshot,
+        edit: &Edit,
+        decision: &mut Decision,
+    ) -> Result<Outcome, (Code, String)> {
+        let digest = rules::digest_of_content(job.id, edit);
         if let Some(logged) = snapshot.logged.get(&job.op_id) {
             return if logged.digest == digest {
                 Ok(Outcome::Known(logged.request_id))
@@ -120,55 +175,43 @@ impl RequestService {
             };
         }
         match snapshot.records.get(&job.id) {
-            Some(taken) if taken.owner_id != job.user => return Err(RequestError::NotFound),
+            Some(taken) if taken.owner_id != job.user => {
+                return Err((Code::NotFound, "there is no such request".to_owned()));
+            }
             Some(_) => return Err(reused()),
             None => {}
         }
-        let at_us = now_us.max(head.at_us + 1);
-        let (stored, event) = rules::create(&context, &snapshot.catalog, job.id, &edit, at_us)
-            .map_err(|(code, detail)| RequestError::Rule { code, detail })?;
-        let decision = Decision {
-            items: Vec::new(),
-            history: vec![HistoryRow {
-                request_id: job.id,
-                op_id: job.op_id,
-                event: "submitted",
-                code: "",
-                position: 0,
-                detail: json!({ "revision": stored.revision }),
-            }],
-            records: HashMap::from([(job.id, stored)]),
-            changed: vec![(job.id, None)],
-            commands: vec![CommandRow {
-                op_id: job.op_id,
-                request_id: job.id,
-                kind: "create",
-                digest,
-                refusal: None,
-            }],
-            events: vec![event],
-            head_before: snapshot.head,
-            head_after: Head {
-                at_us,
-                clock: clock.last(),
-            },
-            hlc,
-            actor: job.user,
-            now_us,
-        };
-        let traceparent = job.traceparent.as_deref();
-        match store::write(On::Tx(tx), job.user, &decision, traceparent).await? {
-            Written::Won => Ok(Outcome::New(job.id)),
-            Written::Lost => Err(DbError::Collision("a locked head moved".to_owned()).into()),
-        }
+        let at_us = decision.now_us.max(decision.head_after.at_us + 1);
+        let context = self.context(job.user, decision.now_us);
+        let (stored, event) = rules::create(&context, &snapshot.catalog, job.id, edit, at_us)?;
+        decision.history.push(HistoryRow {
+            request_id: job.id,
+            op_id: job.op_id,
+            event: "submitted",
+            code: "",
+            position: 0,
+            detail: json!({ "revision": stored.revision }),
+        });
+        decision.records.insert(job.id, stored);
+        decision.changed.push((job.id, None));
+        decision.commands.push(CommandRow {
+            op_id: job.op_id,
+            request_id: job.id,
+            kind: "create",
+            digest,
+            refusal: None,
+        });
+        decision.events.push(event);
+        decision.head_after.at_us = at_us;
+        Ok(Outcome::New(job.id))
     }
 }
 
-fn reused() -> RequestError {
-    RequestError::Rule {
-        code: Code::OpIdReused,
-        detail: "this id or key was used before, with other content".to_owned(),
-    }
+fn reused() -> (Code, String) {
+    (
+        Code::OpIdReused,
+        "this id or key was used before, with other content".to_owned(),
+    )
 }
 
 fn identify(user: Uuid, new: NewRequest, traceparent: Option<&str>) -> Result<Job, RequestError> {

@@ -103,6 +103,7 @@ fn positions(
 fn finalized(request: &Progress) -> Option<NewEvent> {
     let (outcome, final_us) = request.finalized.zip(request.final_us)?;
     Some(NewEvent {
+        id: None,
         key: request.id,
         kind: events::REQUEST_FINALIZED,
         version: final_us,

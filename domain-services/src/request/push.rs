@@ -217,7 +217,6 @@ impl RequestService {
         refused: &DbError,
     ) -> Result<Decision, RequestError> {
         tracing::error!(error = %refused, "the database refused an item");
-        let (snapshot, now_us) = store::read(On::Db(&self.db), job.user, &job.named).await?;
         let broken = job.items.iter().map(|item| match item {
             Ok(item) => Broken {
                 op_id: Some(item.op_id.to_string()),
@@ -228,11 +227,12 @@ impl RequestService {
             Err(broken) => broken.clone(),
         });
         let items: Items = broken.map(Err).collect();
-        let job = Job {
+        let mut job = Job {
             items,
             ..job.clone()
         };
-        self.judge(&job, snapshot, now_us).await
+        // The refusal itself is told, and so written.
+        self.settle(&mut job).await
     }
 
     /// What changed since the phone's position. If it had seen all there was before this batch, that

@@ -6,7 +6,7 @@ use super::store::{NewAccount, OneTime};
 use super::{CreatedUser, NewUser, ONE_TIME_TOKEN_DAYS, UserError, UserService, rules, store};
 use crate::db::{DbError, Tx};
 use crate::events::{USER_CHANGED, User};
-use crate::identity::{Identity, Role};
+use crate::identity::{Acting, Cause, Role};
 use crate::outbox::{self, NewEvent};
 use crate::paging::to_hex;
 use futures_util::future::try_join_all;
@@ -47,9 +47,14 @@ impl UserService {
     /// # Errors
     /// [`UserError::Forbidden`], [`UserError::Invalid`], [`UserError::EmailTaken`],
     /// [`UserError::IdTaken`].
-    pub async fn create(&self, who: &Identity, new: NewUser) -> Result<CreatedUser, UserError> {
-        who.require_any(&[Role::Admin])?;
-        let mut created = self.create_all(vec![new]).await?;
+    pub async fn create(
+        &self,
+        who: impl Into<Acting<'_>>,
+        new: NewUser,
+    ) -> Result<CreatedUser, UserError> {
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
+        let mut created = self.create_all(vec![new], acting.cause()).await?;
         created.pop().ok_or_else(nothing_made)
     }
 
@@ -76,7 +81,7 @@ impl UserService {
             password: password.or_else(|| drawn.clone()),
             ..NewUser::default()
         };
-        match self.create_all(vec![new]).await {
+        match self.create_all(vec![new], Cause::default()).await {
             Ok(_) => Ok(Some(FirstAdmin {
                 email: FIRST_ADMIN_EMAIL,
                 password: drawn,
@@ -91,17 +96,18 @@ impl UserService {
     pub(super) async fn create_all(
         &self,
         new: Vec<NewUser>,
+        cause: Cause,
     ) -> Result<Vec<CreatedUser>, UserError> {
         let prepared = try_join_all(new.into_iter().map(|new| self.prepare(new))).await?;
         let created = self
             .db
             .write(move |tx| {
-                let prepared = prepared.clone();
+                let (prepared, cause) = (prepared.clone(), cause.clone());
                 Box::pin(async move {
                     let now_us = tx.now_us().await?;
                     let mut created = Vec::with_capacity(prepared.len());
                     for prepared in prepared {
-                        created.push(insert(tx, prepared, now_us).await?);
+                        created.push(insert(tx, prepared, &cause, now_us).await?);
                     }
                     Ok::<_, UserError>(created)
                 })
@@ -156,7 +162,12 @@ pub(super) fn one_time_hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }
 
-async fn insert(tx: &mut Tx, prepared: Prepared, now_us: i64) -> Result<CreatedUser, UserError> {
+async fn insert(
+    tx: &mut Tx,
+    prepared: Prepared,
+    cause: &Cause,
+    now_us: i64,
+) -> Result<CreatedUser, UserError> {
     let Prepared {
         account,
         one_time_token,
@@ -191,7 +202,7 @@ async fn insert(tx: &mut Tx, prepared: Prepared, now_us: i64) -> Result<CreatedU
             DbError::Unique { .. } => UserError::IdTaken,
             error => UserError::Db(error),
         })?;
-    let event = NewEvent::new(USER_CHANGED, user.id, user.version, &user)?;
+    let event = NewEvent::new(USER_CHANGED, user.id, user.version, &user)?.caused(cause);
     outbox::append(tx, now_us, &[event]).await?;
     Ok(CreatedUser {
         user,

@@ -4,7 +4,7 @@ use super::{UserError, UserService, UserUpdate, rules, sessions, store};
 use crate::collection;
 use crate::db::{DbError, Tx};
 use crate::events::{USER_CHANGED, USER_DEACTIVATED, User};
-use crate::identity::{Identity, Role};
+use crate::identity::{Acting, Cause, Role};
 use crate::invalid::Invalid;
 use crate::outbox::{self, NewEvent};
 use uuid::Uuid;
@@ -25,15 +25,19 @@ impl UserService {
     /// [`UserError::PreconditionFailed`], [`UserError::EmailTaken`], [`UserError::LastAdmin`].
     pub async fn update(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         id: Uuid,
         update: UserUpdate,
         expected: Option<i64>,
     ) -> Result<User, UserError> {
-        who.require_any(&[Role::Admin])?;
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
         rules::check_update(&update)?;
-        self.change(id, expected, move |there| rules::updated(there, &update))
-            .await
+        let cause = acting.cause();
+        self.change(id, expected, cause, move |there| {
+            rules::updated(there, &update)
+        })
+        .await
     }
 
     /// Deactivates an account, if it is at version `expected` (any, when `None`); for admins. The
@@ -44,29 +48,31 @@ impl UserService {
     /// [`UserError::LastAdmin`].
     pub async fn deactivate(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         id: Uuid,
         expected: Option<i64>,
     ) -> Result<User, UserError> {
-        who.require_any(&[Role::Admin])?;
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
         let leave = |there: &User| User {
             active: false,
             ..there.clone()
         };
-        self.change(id, expected, leave).await
+        self.change(id, expected, acting.cause(), leave).await
     }
 
     async fn change(
         &self,
         id: Uuid,
         expected: Option<i64>,
+        cause: Cause,
         change: impl Fn(&User) -> User + Clone + Send + 'static,
     ) -> Result<User, UserError> {
         let Changed { user, ended } = self
             .db
             .write(move |tx| {
-                let change = change.clone();
-                Box::pin(async move { apply(tx, id, expected, change).await })
+                let (change, cause) = (change.clone(), cause.clone());
+                Box::pin(async move { apply(tx, id, expected, &cause, change).await })
             })
             .await?;
         self.tokens.end_sessions(&ended);
@@ -80,6 +86,7 @@ async fn apply(
     tx: &mut Tx,
     id: Uuid,
     expected: Option<i64>,
+    cause: &Cause,
     change: impl FnOnce(&User) -> User + Send,
 ) -> Result<Changed, UserError> {
     let now_us = collection::bump(tx, store::ACCOUNTS).await?;
@@ -115,7 +122,7 @@ async fn apply(
     } else {
         USER_CHANGED
     };
-    let event = NewEvent::new(kind, id, user.version, &user)?;
+    let event = NewEvent::new(kind, id, user.version, &user)?.caused(cause);
     outbox::append(tx, now_us, &[event]).await?;
     let ended = if leaves {
         sessions::end_of_user(tx, id, None).await?

@@ -6,7 +6,7 @@ use super::store::{self, Account};
 use super::{CreatedUser, PasswordChange, UserError, UserService, rules, sessions};
 use crate::db::Tx;
 use crate::events::{USER_CHANGED, User};
-use crate::identity::{Identity, Role};
+use crate::identity::{Acting, Cause, Role};
 use crate::outbox::{self, NewEvent};
 use crate::paging::to_hex;
 use uuid::Uuid;
@@ -21,9 +21,11 @@ impl UserService {
     /// [`UserError::InvalidCredentials`] for a wrong `current`, [`UserError::SessionRevoked`].
     pub async fn change_password(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         change: PasswordChange,
     ) -> Result<(), UserError> {
+        let acting = who.into();
+        let (who, cause) = (acting.who, acting.cause());
         rules::check_new_password(&change.new)?;
         let known = store::find_account_by_id(&self.db, who.user_id)
             .await?
@@ -39,13 +41,13 @@ impl UserService {
         let ended = self
             .db
             .write(move |tx| {
-                let (hash, known) = (hash.clone(), known.clone());
+                let (hash, known, cause) = (hash.clone(), known.clone(), cause.clone());
                 Box::pin(async move {
                     let account = lock_unchanged(tx, user_id, &known).await?;
                     if sessions::lock(tx, session_id).await?.is_none() {
                         return Err(UserError::SessionRevoked);
                     }
-                    set(tx, account.user, Some(hash), None).await?;
+                    set(tx, account.user, Some(hash), None, &cause).await?;
                     Ok(sessions::end_of_user(tx, user_id, Some(session_id)).await?)
                 })
             })
@@ -60,18 +62,24 @@ impl UserService {
     ///
     /// # Errors
     /// [`UserError::Forbidden`], [`UserError::NotFound`].
-    pub async fn reset_password(&self, who: &Identity, id: Uuid) -> Result<CreatedUser, UserError> {
-        who.require_any(&[Role::Admin])?;
+    pub async fn reset_password(
+        &self,
+        who: impl Into<Acting<'_>>,
+        id: Uuid,
+    ) -> Result<CreatedUser, UserError> {
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
+        let cause = acting.cause();
         let token = to_hex(&self.db.ids().bytes::<32>());
         let stored = one_time(&token, self.db.ids().now_us());
         let (user, ended) = self
             .db
             .write(move |tx| {
-                let stored = stored.clone();
+                let (stored, cause) = (stored.clone(), cause.clone());
                 Box::pin(async move {
                     let account = store::lock_account(tx, id).await?;
                     let user = account.ok_or(UserError::NotFound)?.user;
-                    let user = set(tx, user, None, Some(stored)).await?;
+                    let user = set(tx, user, None, Some(stored), &cause).await?;
                     let ended = sessions::end_of_user(tx, id, None).await?;
                     Ok::<_, UserError>((user, ended))
                 })
@@ -107,11 +115,12 @@ async fn set(
     mut user: User,
     password_hash: Option<String>,
     one_time: Option<store::OneTime>,
+    cause: &Cause,
 ) -> Result<User, UserError> {
     let now_us = tx.now_us().await?;
     user.version += 1;
     store::update_secrets(tx, &user, password_hash, one_time, now_us).await?;
-    let event = NewEvent::new(USER_CHANGED, user.id, user.version, &user)?;
+    let event = NewEvent::new(USER_CHANGED, user.id, user.version, &user)?.caused(cause);
     outbox::append(tx, now_us, &[event]).await?;
     Ok(user)
 }

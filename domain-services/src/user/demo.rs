@@ -1,7 +1,7 @@
 //! The people of the demo organisation.
 
 use super::{NewDepartment, NewUser, UserError, UserService, store};
-use crate::identity::Role;
+use crate::identity::{Cause, Role};
 use uuid::Uuid;
 
 /// The password of everybody in the demo organisation.
@@ -62,7 +62,8 @@ impl UserService {
             }
         }
         if !departments.is_empty() {
-            self.create_departments(departments).await?;
+            self.create_departments(departments, Cause::default())
+                .await?;
         }
         let mut missing = Vec::new();
         for (n, (name, full_name, role)) in PEOPLE.into_iter().enumerate() {
@@ -76,7 +77,7 @@ impl UserService {
         if missing.is_empty() {
             return Ok(());
         }
-        match self.create_all(missing).await {
+        match self.create_all(missing, Cause::default()).await {
             // Another node made them meanwhile, under the same ids but with other salts.
             Ok(_) | Err(UserError::EmailTaken | UserError::IdTaken) => Ok(()),
             Err(error) => Err(error),

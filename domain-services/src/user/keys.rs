@@ -4,34 +4,12 @@
 //! `access-0001.pem` and so on. All of them verify, the last one signs; so a new key is added, and
 //! the old one taken away when the last token it signed has expired.
 
+use crate::key_files::{KeyError, file_error, make_folder, make_once};
 use crate::time::Ids;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-/// Why the keys cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// A file or the folder cannot be read or written.
-    #[error("{}: {error}", path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What the system said.
-        error: std::io::Error,
-    },
-    /// A file holds no key of this kind.
-    #[error("{} holds no usable key: {why}", path.display())]
-    NoKey {
-        /// Which one.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-}
 
 /// A key pair on the curve P-256.
 pub(super) struct SigningKey {
@@ -118,20 +96,6 @@ impl SigningKey {
     }
 }
 
-/// Reads a secret of 32 bytes that is kept beside the keys, and makes it at the first start.
-pub(super) fn secret(folder: &Path, name: &str, ids: &Ids) -> Result<[u8; 32], KeyError> {
-    make_folder(folder)?;
-    let path = folder.join(name);
-    if !path.exists() {
-        make_once(&path, &ids.bytes::<32>())?;
-    }
-    let bytes = std::fs::read(&path).map_err(|error| file_error(&path, error))?;
-    bytes.try_into().map_err(|_| KeyError::NoKey {
-        path,
-        why: "it is not 32 bytes long".to_owned(),
-    })
-}
-
 fn new_pem(ids: &Ids) -> Result<p256::pkcs8::der::zeroize::Zeroizing<String>, KeyError> {
     let failed = |why: String| KeyError::NoKey {
         path: PathBuf::from("a new key"),
@@ -145,15 +109,6 @@ fn new_pem(ids: &Ids) -> Result<p256::pkcs8::der::zeroize::Zeroizing<String>, Ke
                 .map_err(|error| failed(error.to_string()));
         }
     }
-}
-
-fn make_folder(folder: &Path) -> Result<(), KeyError> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| file_error(folder, error))
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
@@ -170,35 +125,4 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, KeyError> {
     }
     paths.sort();
     Ok(paths)
-}
-
-/// Writes a file that must appear whole and only once, though two processes may start together:
-/// under another name first, then linked, which fails when somebody else was faster.
-fn make_once(path: &Path, content: &[u8]) -> Result<(), KeyError> {
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        })
-        .and_then(|()| match std::fs::hard_link(&draft, path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        });
-    let removed = std::fs::remove_file(&draft);
-    written
-        .and(removed)
-        .map_err(|error| file_error(path, error))
-}
-
-fn file_error(path: &Path, error: std::io::Error) -> KeyError {
-    KeyError::File {
-        path: path.to_owned(),
-        error,
-    }
 }

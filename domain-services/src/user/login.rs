@@ -7,9 +7,12 @@ use super::sessions::{self, NewSession};
 use super::store::{self, Account};
 use super::{LoggedIn, UserError, UserService, rules};
 use crate::db::Tx;
-use crate::events::User;
-use crate::identity::Identity;
+use crate::events::{
+    SESSION_OPENED, SESSION_REFUSED, SessionEnd, SessionOpened, SessionRefused, User,
+};
+use crate::identity::{Cause, Identity};
 use crate::invalid::check_text;
+use crate::outbox::{self, NewEvent};
 use uuid::Uuid;
 
 /// A session that has not been used for so many days has ended. A phone that was away for a year
@@ -36,6 +39,7 @@ impl UserService {
         email: &str,
         password: String,
         device_id: Option<String>,
+        traceparent: Option<&str>,
     ) -> Result<LoggedIn, UserError> {
         if let Some(device_id) = &device_id {
             let mut problems = Vec::new();
@@ -50,7 +54,8 @@ impl UserService {
         }
         // PostgreSQL cannot even be asked for a text with a NUL; no account has one.
         let email = rules::normal_email(email).replace('\0', "\u{fffd}");
-        let account = store::find_account(&self.db, email).await?;
+        let account = store::find_account(&self.db, email.clone()).await?;
+        let tried = account.as_ref().map(|account| account.user.id);
         let hash = account
             .as_ref()
             .and_then(|account| account.password_hash.clone());
@@ -58,13 +63,21 @@ impl UserService {
         let knows_password = self.passwords.verify(password, hash).await?;
         let account = account.filter(|account| account.user.active);
         let now_us = self.db.ids().now_us();
-        match account {
-            Some(account) if knows_password => self.begin_session(account, device_id, None).await,
+        let begun = match account {
+            Some(account) if knows_password => {
+                self.begin_session(account, device_id, None, traceparent)
+                    .await
+            }
             Some(account) if has_one_time(&account, &one_time, now_us) => {
-                self.begin_session(account, device_id, Some(one_time)).await
+                self.begin_session(account, device_id, Some(one_time), traceparent)
+                    .await
             }
             _ => Err(UserError::InvalidCredentials),
+        };
+        if matches!(begun, Err(UserError::InvalidCredentials)) {
+            self.tell_refused(tried, &email, traceparent).await?;
         }
+        begun
     }
 
     /// Exchanges a refresh token for its successor and a new access token.
@@ -73,23 +86,30 @@ impl UserService {
     /// [`UserError::SessionRevoked`] when the session has ended, and when the token was used
     /// before and its successor has been used too: then somebody else has a copy, and the session
     /// ends.
-    pub async fn refresh(&self, refresh_token: &str) -> Result<LoggedIn, UserError> {
+    pub async fn refresh(
+        &self,
+        refresh_token: &str,
+        traceparent: Option<&str>,
+    ) -> Result<LoggedIn, UserError> {
         let token = self
             .refresh_tokens
             .read(refresh_token)
             .ok_or(UserError::SessionRevoked)?;
         let successor = self.refresh_tokens.successor(&token);
+        let cause = nobody(traceparent);
         let refreshed = self
             .db
             .write(move |tx| {
                 let (token, successor) = (token.clone(), successor.clone());
-                Box::pin(async move { rotate(tx, &token, successor).await })
+                let cause = cause.clone();
+                Box::pin(async move { rotate(tx, &token, successor, &cause).await })
             })
             .await?;
         match refreshed {
             Refreshed::Good(user, successor) => self.logged_in(user, &successor),
             Refreshed::Over(ended) => {
                 self.tokens.end_sessions(&ended);
+                self.wake.ring();
                 Err(UserError::SessionRevoked)
             }
         }
@@ -104,6 +124,7 @@ impl UserService {
         &self,
         who: Option<&Identity>,
         refresh_token: Option<&str>,
+        traceparent: Option<&str>,
     ) -> Result<(), UserError> {
         let by_token = refresh_token
             .and_then(|text| self.refresh_tokens.read(text))
@@ -113,14 +134,48 @@ impl UserService {
         if ended.is_empty() {
             return Ok(());
         }
+        let cause = Cause {
+            actor: who.map(|who| who.user_id),
+            ..nobody(traceparent)
+        };
         let ended = self
             .db
             .write(move |tx| {
-                let ended = ended.clone();
-                Box::pin(async move { sessions::end(tx, ended).await })
+                let (ended, cause) = (ended.clone(), cause.clone());
+                Box::pin(async move { sessions::end(tx, ended, SessionEnd::Logout, &cause).await })
             })
             .await?;
         self.tokens.end_sessions(&ended);
+        self.wake.ring();
+        Ok(())
+    }
+
+    /// Tells of a refused login, whether or not there is such an account: neither answer takes longer.
+    async fn tell_refused(
+        &self,
+        user_id: Option<Uuid>,
+        email: &str,
+        traceparent: Option<&str>,
+    ) -> Result<(), UserError> {
+        let data = SessionRefused {
+            user_id,
+            domain: match user_id {
+                Some(_) => None,
+                None => rules::domain(email),
+            },
+        };
+        let id = self.db.ids().uuid_v7();
+        let event = NewEvent::new(SESSION_REFUSED, id, 1, &data)?.caused(&nobody(traceparent));
+        self.db
+            .write(move |tx| {
+                let event = event.clone();
+                Box::pin(async move {
+                    let now_us = tx.now_us().await?;
+                    outbox::append(tx, now_us, &[event]).await
+                })
+            })
+            .await?;
+        self.wake.ring();
         Ok(())
     }
 
@@ -129,10 +184,19 @@ impl UserService {
         account: Account,
         device_id: Option<String>,
         one_time: Option<Vec<u8>>,
+        traceparent: Option<&str>,
     ) -> Result<LoggedIn, UserError> {
         let ids = self.db.ids();
         let token = RefreshTokens::first(ids.uuid_v7(), ids.bytes::<32>());
         let user_id = account.user.id;
+        let opened = SessionOpened {
+            session_id: token.session_id,
+            user_id,
+            device_id: device_id.clone(),
+        };
+        let event = NewEvent::new(SESSION_OPENED, token.session_id, 1, &opened)?
+            .caused(&nobody(traceparent))
+            .by(user_id);
         let session = NewSession {
             id: token.session_id,
             user_id,
@@ -143,7 +207,7 @@ impl UserService {
             .db
             .write(move |tx| {
                 let (session, one_time) = (session.clone(), one_time.clone());
-                let account = account.clone();
+                let (account, event) = (account.clone(), event.clone());
                 Box::pin(async move {
                     let user = lock_unchanged(tx, user_id, &account).await?.user;
                     if let Some(hash) = one_time
@@ -153,10 +217,12 @@ impl UserService {
                     }
                     let now_us = tx.now_us().await?;
                     sessions::insert(tx, session, now_us).await?;
+                    outbox::append(tx, now_us, &[event]).await?;
                     Ok(user)
                 })
             })
             .await?;
+        self.wake.ring();
         self.logged_in(user, &token)
     }
 
@@ -166,6 +232,14 @@ impl UserService {
             refresh_token: self.refresh_tokens.text(token),
             user,
         })
+    }
+}
+
+/// Nobody has shown who they are.
+fn nobody(traceparent: Option<&str>) -> Cause {
+    Cause {
+        actor: None,
+        traceparent: traceparent.map(str::to_owned),
     }
 }
 
@@ -192,6 +266,7 @@ async fn rotate(
     tx: &mut Tx,
     token: &RefreshToken,
     successor: RefreshToken,
+    cause: &Cause,
 ) -> Result<Refreshed, UserError> {
     let id = token.session_id;
     let Some(session) = sessions::lock(tx, id).await? else {
@@ -213,6 +288,10 @@ async fn rotate(
             Ok(Refreshed::Good(user, successor))
         }
         // An end that must be committed is no error of the transaction.
-        _ => Ok(Refreshed::Over(sessions::end(tx, vec![id]).await?)),
+        _ => {
+            let reason = SessionEnd::RefreshRefused;
+            let ended = sessions::end(tx, vec![id], reason, cause).await?;
+            Ok(Refreshed::Over(ended))
+        }
     }
 }

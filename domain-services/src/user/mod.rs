@@ -20,9 +20,9 @@ mod sessions;
 mod store;
 mod tokens;
 
+pub use crate::key_files::KeyError;
 pub use accounts::{FIRST_ADMIN_EMAIL, FirstAdmin};
 pub use demo::{DEMO_PASSWORD, demo_user_id};
-pub use keys::KeyError;
 pub use login::SESSION_IDLE_DAYS_MAX;
 pub use model::{
     CreatedUser, LoggedIn, NewDepartment, NewUser, ONE_TIME_TOKEN_DAYS, PasswordChange, UserError,

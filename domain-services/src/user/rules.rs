@@ -123,6 +123,14 @@ fn check_email(problems: &mut Vec<Invalid>, email: &str) {
     }
 }
 
+/// What follows the `@` of an address, where that could be the name of a host.
+pub(super) fn domain(email: &str) -> Option<String> {
+    let (_, domain) = email.rsplit_once('@')?;
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    let is_host = domain.len() <= 253 && domain.contains('.') && domain.bytes().all(good);
+    is_host.then(|| domain.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

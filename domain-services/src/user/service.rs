@@ -3,11 +3,12 @@
 
 use super::passwords::Passwords;
 use super::refresh::RefreshTokens;
-use super::{KeyError, NewDepartment, Tokens, UserError, UserFilter, keys, rules, store};
+use super::{KeyError, NewDepartment, Tokens, UserError, UserFilter, rules, store};
 use crate::collection::{self, CollectionVersion};
 use crate::db::{Db, DbError};
 use crate::events::{DEPARTMENT_CHANGED, Department, User};
-use crate::identity::{Identity, Role};
+use crate::identity::{Acting, Cause, Identity, Role};
+use crate::key_files;
 use crate::outbox::{self, NewEvent, Wake};
 use crate::paging::{Page, PageQuery};
 use std::path::Path;
@@ -36,7 +37,7 @@ impl UserService {
     /// # Errors
     /// When the folder cannot be read or written.
     pub fn new(db: Db, tokens: Arc<Tokens>, keys: &Path, wake: Wake) -> Result<Self, KeyError> {
-        let secret = keys::secret(keys, "refresh.key", db.ids())?;
+        let secret = key_files::secret(keys, "refresh.key", db.ids())?;
         Ok(Self {
             passwords: Passwords::new(db.ids().clone()),
             refresh_tokens: RefreshTokens::new(secret),
@@ -107,11 +108,13 @@ impl UserService {
     /// [`UserError::Forbidden`], [`UserError::Invalid`], [`UserError::IdTaken`].
     pub async fn create_department(
         &self,
-        who: &Identity,
+        who: impl Into<Acting<'_>>,
         new: NewDepartment,
     ) -> Result<Department, UserError> {
-        who.require_any(&[Role::Admin])?;
-        let mut created = self.create_departments(vec![new]).await?;
+        let acting = who.into();
+        acting.who.require_any(&[Role::Admin])?;
+        let cause = acting.cause();
+        let mut created = self.create_departments(vec![new], cause).await?;
         created.pop().ok_or_else(nothing_made)
     }
 
@@ -119,6 +122,7 @@ impl UserService {
     pub(super) async fn create_departments(
         &self,
         new: Vec<NewDepartment>,
+        cause: Cause,
     ) -> Result<Vec<Department>, UserError> {
         let mut departments = Vec::with_capacity(new.len());
         for new in new {
@@ -132,7 +136,7 @@ impl UserService {
         let made = self
             .db
             .write(move |tx| {
-                let departments = departments.clone();
+                let (departments, cause) = (departments.clone(), cause.clone());
                 Box::pin(async move {
                     let now_us = collection::bump(tx, store::DEPARTMENTS).await?;
                     for department in &departments {
@@ -146,7 +150,8 @@ impl UserService {
                                     department.id,
                                     department.version,
                                     department,
-                                )?;
+                                )?
+                                .caused(&cause);
                                 outbox::append(tx, now_us, &[event]).await?;
                             }
                         }

@@ -3,6 +3,9 @@
 use super::ended::REMEMBERED_US;
 use crate::collection;
 use crate::db::{Db, DbError, IdList, Tx, sql, sql_by_engine};
+use crate::events::{SESSION_ENDED, SessionEnd, SessionEnded};
+use crate::identity::Cause;
+use crate::outbox::{self, NewEvent};
 use uuid::Uuid;
 
 /// Counts the ends of sessions.
@@ -72,16 +75,33 @@ pub(super) async fn rotate(
     Ok(())
 }
 
-/// Ends these sessions; returns those that there were.
-pub(super) async fn end(tx: &mut Tx, ids: Vec<Uuid>) -> Result<Vec<Uuid>, DbError> {
-    let ended: Vec<(Uuid,)> = sql_by_engine(
-        "delete from session where id = any($1) returning id",
-        "delete from session where id in (select unhex(value) from json_each($1)) returning id",
+/// Ends these sessions, and tells of it; returns those that there were.
+pub(super) async fn end(
+    tx: &mut Tx,
+    ids: Vec<Uuid>,
+    reason: SessionEnd,
+    cause: &Cause,
+) -> Result<Vec<Uuid>, DbError> {
+    let ended: Vec<(Uuid, Uuid)> = sql_by_engine(
+        "delete from session where id = any($1) returning id, user_id",
+        "delete from session where id in (select unhex(value) from json_each($1))
+         returning id, user_id",
     )
     .bind(IdList(ids))
     .fetch_all(&mut *tx)
     .await?;
-    note(tx, ended).await
+    let mut events = Vec::with_capacity(ended.len());
+    for (session_id, user_id) in &ended {
+        let data = SessionEnded {
+            session_id: *session_id,
+            user_id: *user_id,
+            reason,
+        };
+        events.push(NewEvent::new(SESSION_ENDED, *session_id, 2, &data)?.caused(cause));
+    }
+    let now_us = tx.now_us().await?;
+    outbox::append(tx, now_us, &events).await?;
+    note(tx, ended.into_iter().map(|(id, _)| (id,)).collect()).await
 }
 
 /// Ends all sessions of a user but one; returns them.

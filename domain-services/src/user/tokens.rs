@@ -4,8 +4,9 @@
 //! expires: checking a signature costs a hundred times a look into the cache.
 
 use super::ended::EndedSessions;
-use super::keys::{KeyError, SigningKeys};
+use super::keys::SigningKeys;
 use crate::identity::{Identity, Roles};
+use crate::key_files::KeyError;
 use crate::time::Ids;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};

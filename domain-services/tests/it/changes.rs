@@ -33,7 +33,7 @@ pub(crate) async fn sign_in(world: &World, user: &User) -> LoggedIn {
     let password = "long enough".to_owned();
     world
         .users
-        .login(&user.email, password, None)
+        .login(&user.email, password, None, None)
         .await
         .unwrap()
 }
@@ -171,7 +171,7 @@ both_engines!(who_leaves_is_out_at_once_and_may_come_back, |world| {
         }
         for phone in &phones {
             assert_eq!(bearer(&world, phone).unwrap_err(), TokenError::SessionEnded);
-            let refreshed = world.users.refresh(&phone.refresh_token).await;
+            let refreshed = world.users.refresh(&phone.refresh_token, None).await;
             assert!(matches!(refreshed, Err(UserError::SessionRevoked)));
         }
         let edited = UserUpdate {
@@ -283,7 +283,11 @@ both_engines!(other_roles_come_with_the_next_refresh, |world| async move {
         bearer(&world, &session).unwrap().has(Role::Sales),
         "until it expires"
     );
-    let next = world.users.refresh(&session.refresh_token).await.unwrap();
+    let next = world
+        .users
+        .refresh(&session.refresh_token, None)
+        .await
+        .unwrap();
     let roles = bearer(&world, &next).unwrap().roles;
     assert!(roles.has(Role::Approver) && !roles.has(Role::Sales));
     assert!(next.user.roles.has(Role::Approver));

@@ -13,7 +13,7 @@ const NEXT: &str = "longer than before";
 async fn login(world: &World, user: &User, password: &str) -> Result<LoggedIn, UserError> {
     world
         .users
-        .login(&user.email, password.to_owned(), None)
+        .login(&user.email, password.to_owned(), None, None)
         .await
 }
 
@@ -32,7 +32,7 @@ async fn change(
         current: current.to_owned(),
         new: new.to_owned(),
     };
-    world.users.change_password(&who, change).await
+    world.users.change_password(&*who, change).await
 }
 
 fn is_wrong<T>(outcome: &Result<T, UserError>) -> bool {
@@ -54,10 +54,10 @@ both_engines!(a_new_password_ends_all_other_sessions, |world| async move {
     }
     change(&world, &own, PASSWORD, NEXT).await.unwrap();
     assert_eq!(bearer(&world, &lost).unwrap_err(), TokenError::SessionEnded);
-    let refreshed = world.users.refresh(&lost.refresh_token).await;
+    let refreshed = world.users.refresh(&lost.refresh_token, None).await;
     assert!(matches!(refreshed, Err(UserError::SessionRevoked)));
     assert!(bearer(&world, &own).is_ok());
-    assert!(world.users.refresh(&own.refresh_token).await.is_ok());
+    assert!(world.users.refresh(&own.refresh_token, None).await.is_ok());
     assert!(is_wrong(&login(&world, &sam, PASSWORD).await));
     let next = login(&world, &sam, NEXT).await.unwrap();
     assert_eq!(next.user.version, 2, "other services hear of it");
@@ -69,13 +69,13 @@ both_engines!(
         let sam = world.person("sam", Role::Sales).await;
         let session = login(&world, &sam, PASSWORD).await.unwrap();
         let who = bearer(&world, &session).unwrap();
-        world.users.logout(Some(&who), None).await.unwrap();
+        world.users.logout(Some(&who), None, None).await.unwrap();
         // A node that has not heard of the end still takes the token.
         let steal = PasswordChange {
             current: PASSWORD.to_owned(),
             new: NEXT.to_owned(),
         };
-        let refused = world.users.change_password(&who, steal).await;
+        let refused = world.users.change_password(&*who, steal).await;
         assert!(matches!(refused, Err(UserError::SessionRevoked)));
         assert!(login(&world, &sam, PASSWORD).await.is_ok());
     }
@@ -113,7 +113,7 @@ both_engines!(a_reset_gives_a_token_in_place_of_the_password, |world| {
             bearer(&world, &session).unwrap_err(),
             TokenError::SessionEnded
         );
-        let refreshed = world.users.refresh(&session.refresh_token).await;
+        let refreshed = world.users.refresh(&session.refresh_token, None).await;
         assert!(matches!(refreshed, Err(UserError::SessionRevoked)));
         assert!(is_wrong(&login(&world, &sam, PASSWORD).await));
         let replaced = first.one_time_token.unwrap();

@@ -30,7 +30,7 @@ both_engines!(the_demo_organisation_is_the_one_promised, |world| {
         assert!(world.users.ensure_admin(None).await.unwrap().is_none());
         let login = world
             .users
-            .login("sales5@demo.athena", DEMO_PASSWORD.to_owned(), None)
+            .login("sales5@demo.athena", DEMO_PASSWORD.to_owned(), None, None)
             .await;
         assert!(login.unwrap().user.roles.has(Role::Sales));
 

@@ -28,7 +28,7 @@ both_engines!(other_nodes_hear_who_has_left, |world| async move {
     }
     // What ends later has a later number.
     other_users
-        .logout(Some(&bearer(&world, &stays).unwrap()), None)
+        .logout(Some(&bearer(&world, &stays).unwrap()), None, None)
         .await
         .unwrap();
     assert!(bearer(&world, &stays).is_ok(), "not heard yet");
@@ -45,14 +45,14 @@ both_engines!(what_nobody_can_show_any_more_is_forgotten, |world| {
         let first = sign_in(&world, &sam).await;
         world
             .users
-            .logout(None, Some(&first.refresh_token))
+            .logout(None, Some(&first.refresh_token), None)
             .await
             .unwrap();
         age_ended_sessions(&world).await;
         let second = sign_in(&world, &sam).await;
         world
             .users
-            .logout(None, Some(&second.refresh_token))
+            .logout(None, Some(&second.refresh_token), None)
             .await
             .unwrap();
         let kept: Vec<(i64,)> = sql("select number from ended_session")
@@ -85,17 +85,17 @@ both_engines!(a_login_that_meets_a_leaving_begins_nothing, |world| {
             let sam = world.person(&format!("sam{n}"), Role::Sales).await;
             let email = sam.email.clone();
             let node = Arc::clone(&other);
-            let login =
-                tokio::spawn(
-                    async move { node.login(&email, "long enough".to_owned(), None).await },
-                );
+            let login = tokio::spawn(async move {
+                node.login(&email, "long enough".to_owned(), None, None)
+                    .await
+            });
             // Around the time that the password takes to verify.
             tokio::time::sleep(std::time::Duration::from_millis(n * 15)).await;
             leave(&world, sam.id).await.unwrap();
             if let Ok(session) = login.await.unwrap() {
                 let ended = bearer(&world, &session);
                 assert!(ended.is_err(), "the leaving ended it, or it never began");
-                let refreshed = other.refresh(&session.refresh_token).await;
+                let refreshed = other.refresh(&session.refresh_token, None).await;
                 assert!(matches!(refreshed, Err(UserError::SessionRevoked)));
             }
         }

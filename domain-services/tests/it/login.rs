@@ -11,12 +11,12 @@ const PASSWORD: &str = "long enough";
 async fn login(world: &World, email: &str, password: &str) -> Result<LoggedIn, UserError> {
     world
         .users
-        .login(email, password.to_owned(), Some("phone-1".to_owned()))
+        .login(email, password.to_owned(), Some("phone-1".to_owned()), None)
         .await
 }
 
 async fn refresh(world: &World, token: &str) -> Result<String, UserError> {
-    Ok(world.users.refresh(token).await?.refresh_token)
+    Ok(world.users.refresh(token, None).await?.refresh_token)
 }
 
 fn is_revoked<T>(outcome: &Result<T, UserError>) -> bool {
@@ -123,7 +123,7 @@ both_engines!(who_knows_a_sessions_id_cannot_end_it, |world| async move {
     let first = login(&world, "sam@example.org", PASSWORD).await.unwrap();
     let forged = format!("{}{}", &first.refresh_token[..32], "0".repeat(96));
     assert!(is_revoked(&refresh(&world, &forged).await));
-    world.users.logout(None, Some(&forged)).await.unwrap();
+    world.users.logout(None, Some(&forged), None).await.unwrap();
     assert!(refresh(&world, &first.refresh_token).await.is_ok());
 });
 
@@ -132,11 +132,23 @@ both_engines!(after_logout_there_is_no_refresh, |world| async move {
     let by_token = login(&world, "sam@example.org", PASSWORD).await.unwrap();
     let by_actor = login(&world, "sam@example.org", PASSWORD).await.unwrap();
     let token = Some(by_token.refresh_token.as_str());
-    world.users.logout(None, token).await.unwrap();
+    world.users.logout(None, token, None).await.unwrap();
     let identity = world.tokens.verify(&by_actor.access_token).unwrap();
-    world.users.logout(Some(&identity), None).await.unwrap();
-    world.users.logout(Some(&identity), token).await.unwrap();
-    world.users.logout(None, Some("no token")).await.unwrap();
+    world
+        .users
+        .logout(Some(&identity), None, None)
+        .await
+        .unwrap();
+    world
+        .users
+        .logout(Some(&identity), token, None)
+        .await
+        .unwrap();
+    world
+        .users
+        .logout(None, Some("no token"), None)
+        .await
+        .unwrap();
     for session in [by_token, by_actor] {
         assert!(is_revoked(&refresh(&world, &session.refresh_token).await));
     }

@@ -239,7 +239,7 @@ both_engines!(the_first_admin_is_made_once, |world| async move {
     let password = admin.password.clone().unwrap();
     let logged_in = world
         .users
-        .login(admin.email, password, None)
+        .login(admin.email, password, None, None)
         .await
         .unwrap();
     assert!(logged_in.user.roles.has(Role::Admin));
@@ -254,6 +254,12 @@ both_engines!(the_first_admin_takes_a_given_password, |world| {
         let admin = world.users.ensure_admin(Some(given.clone())).await;
         let admin = admin.unwrap().unwrap();
         assert!(admin.password.is_none());
-        assert!(world.users.login(admin.email, given, None).await.is_ok());
+        assert!(
+            world
+                .users
+                .login(admin.email, given, None, None)
+                .await
+                .is_ok()
+        );
     }
 });

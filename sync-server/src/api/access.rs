@@ -4,7 +4,7 @@
 use crate::http::edge::{Caller, Context};
 use crate::problem::{Code, Problem};
 use axum::extract::{FromRequestParts, MatchedPath};
-use domain_services::identity::{Identity, Role};
+use domain_services::identity::{Acting, Identity, Role};
 use domain_services::user::TokenError;
 use http::Method;
 use http::request::Parts;
@@ -29,6 +29,7 @@ const ADMIN: Audience = Roles(&[Role::Admin]);
 const SALES: Audience = Roles(&[Role::Sales]);
 const APPROVER: Audience = Roles(&[Role::Approver]);
 const WITHDRAWERS: Audience = Roles(&[Role::Sales, Role::Admin]);
+const AUDITORS: Audience = Roles(&[Role::Admin, Role::Auditor]);
 const REQUEST_READERS: Audience = Roles(&[Role::Sales, Role::Admin, Role::Auditor]);
 
 /// Every route of the interface. A route that is not here answers 403 to everybody.
@@ -72,6 +73,12 @@ pub const TABLE: &[(Method, &str, Audience)] = &[
     (Method::POST, "/api/v1/approvals/{id}/approve", APPROVER),
     (Method::POST, "/api/v1/approvals/{id}/reject", APPROVER),
     (Method::POST, "/api/v1/approvals/{id}/rollback", APPROVER),
+    (Method::GET, "/api/v1/audit/logs", AUDITORS),
+    (Method::GET, "/api/v1/audit/checkpoint", AUDITORS),
+    (Method::GET, "/api/v1/audit/key", AUDITORS),
+    (Method::GET, "/api/v1/audit/proof/inclusion", AUDITORS),
+    (Method::GET, "/api/v1/audit/proof/consistency", AUDITORS),
+    (Method::GET, "/api/v1/audit/export", AUDITORS),
 ];
 
 static BY_PATH: LazyLock<HashMap<&'static str, Vec<(Method, Audience)>>> = LazyLock::new(|| {
@@ -101,13 +108,33 @@ pub fn audience(method: &Method, path: &str) -> Option<Audience> {
 /// The verified caller of a route that the caller's roles permit. The first parameter of every handler that
 /// is not public.
 #[derive(Debug, Clone)]
-pub struct Who(pub Arc<Identity>);
+pub struct Who {
+    identity: Arc<Identity>,
+    context: Arc<Context>,
+}
+
+impl Who {
+    /// What to send on as `traceparent`.
+    #[must_use]
+    pub fn parent(&self) -> String {
+        self.context.trace.parent()
+    }
+
+    /// The caller, acting in this trace.
+    #[must_use]
+    pub fn within<'a>(&'a self, parent: &'a str) -> Acting<'a> {
+        Acting {
+            who: &self.identity,
+            traceparent: Some(parent),
+        }
+    }
+}
 
 impl Deref for Who {
     type Target = Identity;
 
     fn deref(&self) -> &Identity {
-        &self.0
+        &self.identity
     }
 }
 
@@ -138,7 +165,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
                 );
             }
         }
-        Ok(Self(Arc::clone(identity)))
+        Ok(Self {
+            identity: Arc::clone(identity),
+            context: Arc::clone(context),
+        })
     }
 }
 

@@ -56,6 +56,7 @@ impl From<LoggedIn> for Session {
 )]
 async fn login(
     State(app): State<App>,
+    Extension(context): Extension<Arc<Context>>,
     accepted: Accepted,
     Body(login): Body<schema::Login>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -64,10 +65,11 @@ async fn login(
         password,
         device_id,
     } = login;
+    let parent = context.trace.parent();
     let logged_in = app
         .services
         .users
-        .login(&email, password, device_id)
+        .login(&email, password, device_id, Some(&parent))
         .await?;
     Ok(accepted.ok(Session::from(logged_in)))
 }
@@ -81,10 +83,13 @@ async fn login(
 )]
 async fn refresh(
     State(app): State<App>,
+    Extension(context): Extension<Arc<Context>>,
     accepted: Accepted,
     Body(refresh): Body<schema::Refresh>,
 ) -> Result<impl IntoResponse, Problem> {
-    let logged_in = app.services.users.refresh(&refresh.refresh_token).await?;
+    let parent = context.trace.parent();
+    let users = &app.services.users;
+    let logged_in = users.refresh(&refresh.refresh_token, Some(&parent)).await?;
     Ok(accepted.ok(Session::from(logged_in)))
 }
 
@@ -104,9 +109,10 @@ async fn logout(
         Caller::Known(identity) => Some(&**identity),
         Caller::Anonymous | Caller::Refused(_) => None,
     };
+    let parent = context.trace.parent();
     app.services
         .users
-        .logout(who, refresh_token.as_deref())
+        .logout(who, refresh_token.as_deref(), Some(&parent))
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

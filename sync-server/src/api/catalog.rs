@@ -68,7 +68,12 @@ async fn create_category(
     accepted: Accepted,
     Body(new): Body<NewCategory>,
 ) -> Result<impl IntoResponse, Problem> {
-    let created = app.services.catalog.create_category(&who, new).await?;
+    let parent = who.parent();
+    let created = app
+        .services
+        .catalog
+        .create_category(who.within(&parent), new)
+        .await?;
     let location = format!("/api/v1/categories/{}", created.id);
     Ok(accepted.created(created, &location))
 }
@@ -91,9 +96,12 @@ async fn update_category(
     headers: HeaderMap,
     Body(update): Body<CategoryUpdate>,
 ) -> Result<impl IntoResponse, Problem> {
+    let parent = who.parent();
     let expected = expected_version(&headers)?;
     let catalog = &app.services.catalog;
-    let updated = catalog.update_category(&who, id, update, expected).await?;
+    let updated = catalog
+        .update_category(who.within(&parent), id, update, expected)
+        .await?;
     Ok(accepted.ok(updated))
 }
 
@@ -112,10 +120,11 @@ async fn retire_category(
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
+    let parent = who.parent();
     let expected = expected_version(&headers)?;
     app.services
         .catalog
-        .retire_category(&who, id, expected)
+        .retire_category(who.within(&parent), id, expected)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -161,7 +170,12 @@ async fn create_reason(
     accepted: Accepted,
     Body(new): Body<NewReason>,
 ) -> Result<impl IntoResponse, Problem> {
-    let created = app.services.catalog.create_reason(&who, new).await?;
+    let parent = who.parent();
+    let created = app
+        .services
+        .catalog
+        .create_reason(who.within(&parent), new)
+        .await?;
     let location = format!("/api/v1/reasons/{}", created.id);
     Ok(accepted.created(created, &location))
 }
@@ -184,9 +198,12 @@ async fn update_reason(
     headers: HeaderMap,
     Body(update): Body<ReasonUpdate>,
 ) -> Result<impl IntoResponse, Problem> {
+    let parent = who.parent();
     let expected = expected_version(&headers)?;
     let catalog = &app.services.catalog;
-    let updated = catalog.update_reason(&who, id, update, expected).await?;
+    let updated = catalog
+        .update_reason(who.within(&parent), id, update, expected)
+        .await?;
     Ok(accepted.ok(updated))
 }
 
@@ -233,9 +250,12 @@ async fn replace_assignment(
     headers: HeaderMap,
     Body(new): Body<NewAssignment>,
 ) -> Result<impl IntoResponse, Problem> {
+    let parent = who.parent();
     let expected = expected_version(&headers)?;
     let catalog = &app.services.catalog;
-    let assignment = catalog.replace_assignment(&who, new, expected).await?;
+    let assignment = catalog
+        .replace_assignment(who.within(&parent), new, expected)
+        .await?;
     let location = format!("/api/v1/assignments/{}", assignment.id);
     Ok(accepted.created(assignment, &location))
 }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod approval;
+pub mod audit;
 pub mod auth;
 pub mod catalog;
 pub mod request;
@@ -21,4 +22,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(catalog::routes())
         .merge(request::routes())
         .merge(approval::routes())
+        .merge(audit::routes())
 }

@@ -111,7 +111,8 @@ async fn create(
     accepted: Accepted,
     Body(new): Body<NewUser>,
 ) -> Result<impl IntoResponse, Problem> {
-    let created = app.services.users.create(&who, new).await?;
+    let parent = who.parent();
+    let created = app.services.users.create(who.within(&parent), new).await?;
     let location = format!("/api/v1/users/{}", created.user.id);
     let is_new = created.created;
     Ok(accepted.made(is_new, Created::from(created), &location))
@@ -153,9 +154,12 @@ async fn update(
     headers: HeaderMap,
     Body(update): Body<UserUpdate>,
 ) -> Result<impl IntoResponse, Problem> {
+    let parent = who.parent();
     let expected = expected_version(&headers)?;
     let users = &app.services.users;
-    Ok(accepted.ok(users.update(&who, id, update, expected).await?))
+    Ok(accepted.ok(users
+        .update(who.within(&parent), id, update, expected)
+        .await?))
 }
 
 /// Deactivate a person
@@ -175,8 +179,12 @@ async fn deactivate(
     PathId(id): PathId,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
+    let parent = who.parent();
     let expected = expected_version(&headers)?;
-    app.services.users.deactivate(&who, id, expected).await?;
+    app.services
+        .users
+        .deactivate(who.within(&parent), id, expected)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -194,7 +202,11 @@ async fn change_password(
     State(app): State<App>,
     Body(change): Body<PasswordChange>,
 ) -> Result<impl IntoResponse, Problem> {
-    app.services.users.change_password(&who, change).await?;
+    let parent = who.parent();
+    app.services
+        .users
+        .change_password(who.within(&parent), change)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -212,7 +224,12 @@ async fn reset_password(
     accepted: Accepted,
     PathId(id): PathId,
 ) -> Result<impl IntoResponse, Problem> {
-    let reset = app.services.users.reset_password(&who, id).await?;
+    let parent = who.parent();
+    let reset = app
+        .services
+        .users
+        .reset_password(who.within(&parent), id)
+        .await?;
     Ok(accepted.ok(Created::from(reset)))
 }
 
@@ -257,7 +274,12 @@ async fn create_department(
     accepted: Accepted,
     Body(new): Body<NewDepartment>,
 ) -> Result<impl IntoResponse, Problem> {
-    let created = app.services.users.create_department(&who, new).await?;
+    let parent = who.parent();
+    let created = app
+        .services
+        .users
+        .create_department(who.within(&parent), new)
+        .await?;
     let location = format!("/api/v1/departments/{}", created.id);
     Ok(accepted.created(created, &location))
 }

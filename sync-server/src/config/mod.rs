@@ -56,6 +56,12 @@ pub struct Config {
     pub rollback_window: Duration,
     /// How much later a rollback made in time may still arrive.
     pub rollback_grace: Duration,
+    /// The name of the audit log, which its checkpoints and their key bear.
+    pub audit_origin: String,
+    /// How long after the last checkpoint of the audit log another is signed, if it has grown.
+    pub audit_checkpoint_every: Duration,
+    /// After how many leaves another is signed at once.
+    pub audit_checkpoint_leaves: u64,
     /// How long a request may take before it is answered 503.
     pub request_timeout: Duration,
     /// How long a connection may take to send a request's headers; idle ones end after it too.
@@ -127,6 +133,9 @@ impl Default for Config {
             max_clock_ahead: Duration::from_mins(1),
             rollback_window: Duration::from_hours(24),
             rollback_grace: Duration::from_hours(12),
+            audit_origin: "athena.local/audit".to_owned(),
+            audit_checkpoint_every: Duration::from_mins(1),
+            audit_checkpoint_leaves: 1_000,
             request_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(20),

@@ -170,6 +170,24 @@ pub static SETTINGS: &[Setting] = &[
         time
     ),
     row!(
+        audit_origin,
+        "name of the audit log, borne by its checkpoints and their key; best a URL without its scheme",
+        origin,
+        Clone::clone
+    ),
+    row!(
+        audit_checkpoint_every,
+        "how long after the last checkpoint of the audit log another is signed",
+        values::positive_duration,
+        time
+    ),
+    row!(
+        audit_checkpoint_leaves,
+        "after how many leaves of the audit log a checkpoint is signed at once",
+        |t| values::number(t, 1, 1_000_000),
+        show
+    ),
+    row!(
         request_timeout,
         "how long a request may take before it is answered 503",
         values::positive_duration,
@@ -366,6 +384,15 @@ fn listen(text: &str) -> Result<std::net::SocketAddr, String> {
     numeric
         .parse()
         .map_err(|_| format!("must be an address and a port such as `0.0.0.0:8080`, not `{text}`"))
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if domain_services::audit::note::is_origin(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a name without blanks and `+`, such as `athena.example.com/audit`".to_owned())
+    }
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

@@ -99,6 +99,14 @@ const PARTICULAR: &[(&str, &str, &[Answer])] = &[
     ("POST", "/api/v1/approvals/{id}/approve", VOTE),
     ("POST", "/api/v1/approvals/{id}/reject", VOTE),
     ("POST", "/api/v1/approvals/{id}/rollback", ROLLBACK),
+    ("GET", "/api/v1/audit/checkpoint", &[P(Code::NotFound)]),
+    ("GET", "/api/v1/audit/proof/inclusion", &[P(Code::NotFound)]),
+    (
+        "GET",
+        "/api/v1/audit/proof/consistency",
+        &[P(Code::NotFound)],
+    ),
+    ("GET", "/api/v1/audit/export", &[P(Code::NotFound)]),
 ];
 
 /// Why a vote is refused.

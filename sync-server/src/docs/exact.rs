@@ -60,6 +60,8 @@ enum Form {
     Time,
     /// Of a list.
     Limit,
+    /// Of an entry of the audit log, or of several.
+    Number,
     /// A whole number of seconds.
     Seconds,
     /// One of these.
@@ -79,6 +81,9 @@ impl Form {
             Self::Pattern(pattern) => text().pattern(Some(pattern)),
             Self::Time => text().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
             Self::Limit => number(1).maximum(Some(1_000)),
+            Self::Number => number(0)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                .maximum(Some(9_007_199_254_740_991_i64)),
             Self::Seconds => number(0),
             Self::OneOf(values) => text().enum_values(Some(values.iter().copied())),
         };
@@ -86,14 +91,20 @@ impl Form {
     }
 }
 
+/// A sequence number or a time, as an export is bounded by.
+const BOUND: &str = r"^([0-9]{1,15}|[0-9]{4}-(0[1-9]|1[0-2])-([01][1-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z)$";
+
 /// The form of a parameter, wherever one of this name is taken.
-fn parameter(name: &str) -> Option<Form> {
+fn parameter(path: &str, name: &str) -> Option<Form> {
     Some(match name {
+        "from" | "to" if path.ends_with("/proof/consistency") => Form::Number,
+        "from" | "to" if path.ends_with("/audit/export") => Form::Pattern(BOUND),
+        "seq" | "size" => Form::Number,
         "limit" => Form::Limit,
         // When the item was made and its id, both in hexadecimal digits.
         "cursor" => Form::Pattern("^[0-7][0-9a-fA-F]{47}$"),
         "from" | "to" | "lastSync" => Form::Time,
-        "region" => Form::Pattern(r"^[^\u0000]*$"),
+        "action" | "region" => Form::Pattern(r"^[^\u0000]*$"),
         "role" => Form::OneOf(&[
             "sales", "approver", "manager", "admin", "auditor", "service",
         ]),
@@ -104,16 +115,16 @@ fn parameter(name: &str) -> Option<Form> {
 }
 
 /// Gives the operation's parameters their forms; one that is not given is absent, never null.
-pub(super) fn parameters(operation: &mut Operation) {
+pub(super) fn parameters(path: &str, operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter {
-            form(parameter);
+            form(path, parameter);
         }
     }
 }
 
-fn form(parameter: &mut Parameter) {
-    if let Some(form) = self::parameter(&parameter.name) {
+fn form(path: &str, parameter: &mut Parameter) {
+    if let Some(form) = self::parameter(path, &parameter.name) {
         parameter.schema = Some(RefOr::T(form.schema()));
     }
 }

@@ -63,7 +63,7 @@ pub fn openapi() -> OpenApi {
         ];
         for (method, operation) in operations {
             let Some(operation) = operation else { continue };
-            exact::parameters(operation);
+            exact::parameters(path, operation);
             exact::body(operation);
             exact::answers(operation);
             errors::describe(&method, path, operation, components);

@@ -45,6 +45,18 @@ impl Query {
         read.map_err(|detail| self.wrong(name, detail)).ok()
     }
 
+    /// A parameter that must be given, once; what is read of a missing one is nothing to go on with.
+    pub fn needed<T: Default>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
+        if self.pairs.iter().all(|(given, _)| given != name) {
+            self.wrong(name, "is missing");
+        }
+        self.one(name, read).unwrap_or_default()
+    }
+
     /// A parameter that may be repeated.
     pub fn many<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let (values, errors): (Vec<_>, Vec<_>) = self

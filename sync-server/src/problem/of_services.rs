@@ -3,6 +3,7 @@
 
 use super::{Code, InputError, Problem};
 use domain_services::approval::ApprovalError;
+use domain_services::audit::AuditError;
 use domain_services::catalog::CatalogError;
 use domain_services::db::DbError;
 use domain_services::identity::Forbidden;
@@ -93,6 +94,16 @@ impl From<ApprovalError> for Problem {
             ApprovalError::NotFound => Self::new(Code::NotFound, said),
             ApprovalError::Rule { code, detail } => Self::rule(code.as_str(), detail),
             ApprovalError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Invalid(problems) => problems.into(),
+            AuditError::NotFound(said) => Self::new(Code::NotFound, said),
+            AuditError::Db(error) => error.into(),
         }
     }
 }

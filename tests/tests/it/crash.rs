@@ -184,6 +184,7 @@ async fn killed_at_any_moment(engine: Engine) {
         for pusher in &mut pushers {
             pusher.check(seed).await;
         }
+        server.check_ledger().await;
     }
     let submitted: usize = pushers.iter().map(|pusher| pusher.submitted.len()).sum();
     let events = submitted_events(&server).await;

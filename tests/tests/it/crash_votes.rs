@@ -131,6 +131,7 @@ async fn killed_while_they_vote(engine: Engine) {
         for voter in &mut voters {
             voter.check(seed).await;
         }
+        server.check_ledger().await;
     }
     let events = cast_events(&server).await;
     for request in &asked {

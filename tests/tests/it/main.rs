@@ -10,6 +10,7 @@ mod access;
 mod again;
 mod approver_lists;
 mod approver_pull;
+mod audit;
 mod busy;
 mod catalogue;
 mod clock;

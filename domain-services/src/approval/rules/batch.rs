@@ -4,7 +4,10 @@
 use super::case::Case;
 use super::decision::{CommandRow, Decision, ItemOutcome, OpRef};
 use super::fact::Cast;
+use super::news::{Data, News};
 use super::ruling::{Ruling, Wish};
+use crate::events::{APPROVAL_DISMISSED, APPROVAL_REFUSED, ApprovalDismissed};
+use crate::outbox::refusal_id;
 use std::collections::HashMap;
 use sync_core::hlc::is_ahead;
 use sync_core::verdict::{Code, Verdict, WaitingFor, WaitingKind};
@@ -76,18 +79,23 @@ impl Batch {
 
     /// Takes one item and writes down its verdict.
     pub(in crate::approval) fn take(&mut self, item: &Result<ApprovalItem, Broken>) {
-        let outcome = match item {
-            Ok(item) => self.take_item(item),
-            Err(broken) => ItemOutcome {
-                op: OpRef::Given(broken.op_id.clone()),
-                id: broken.id,
-                verdict: Verdict::Rejected,
-                code: Some(broken.code),
-                detail: Some(broken.detail.clone()),
-                waiting_for: None,
-                with_record: false,
+        let told = self.decision.news.len();
+        let (outcome, is_news) = match item {
+            Ok(item) => match self.known(item) {
+                // A refusal that is remembered was told when it was made.
+                Some(known) => (known, !self.logged.contains_key(&item.op_id)),
+                None => (self.take_item(item), true),
             },
+            Err(broken) => (broken_outcome(broken), true),
         };
+        let in_case = self.decision.news[told..]
+            .iter()
+            .any(|news| news.kind == APPROVAL_REFUSED);
+        let is_reused = outcome.code == Some(Code::OpIdReused);
+        if (is_news || is_reused) && !in_case {
+            let command = item.as_ref().ok().map(|item| item.vote.as_str());
+            self.dismiss(command, &outcome);
+        }
         self.decision.items.push(outcome);
     }
 
@@ -103,10 +111,46 @@ impl Batch {
         self.decision
     }
 
+    /// Tells of a refusal that has no place in a case.
+    fn dismiss(&mut self, command: Option<&'static str>, outcome: &ItemOutcome) {
+        let Some(code) = outcome
+            .code
+            .filter(|_| outcome.verdict == Verdict::Rejected)
+        else {
+            return;
+        };
+        let op_id = match &outcome.op {
+            OpRef::Id(id) => Some(id.to_string()),
+            OpRef::Given(given) => given.clone(),
+        };
+        let person = self.context.user;
+        let operation = op_id.as_deref().unwrap_or_default();
+        let place = outcome.id.and_then(|id| self.places.get(&id));
+        let request_id = place.map(|(request_id, _)| *request_id);
+        let record = outcome.id.unwrap_or(person);
+        self.decision.news.push(News {
+            id: Some(refusal_id(
+                APPROVAL_DISMISSED,
+                person,
+                operation,
+                code.as_str(),
+            )),
+            kind: APPROVAL_DISMISSED,
+            record,
+            request_id: request_id.unwrap_or(record),
+            version: self.context.now_us,
+            data: Data::Dismissed(ApprovalDismissed {
+                approval_id: outcome.id,
+                request_id,
+                op_id,
+                command: command.map(str::to_owned),
+                code,
+                detail: outcome.detail.clone().unwrap_or_default(),
+            }),
+        });
+    }
+
     fn take_item(&mut self, item: &ApprovalItem) -> ItemOutcome {
-        if let Some(known) = self.known(item) {
-            return known;
-        }
         let index = self.decision.items.len();
         self.seen.insert(item.op_id, (item.digest, index));
         let mut outcome = ItemOutcome::of(item.op_id, item.id, Verdict::Applied);
@@ -234,6 +278,18 @@ impl Batch {
             digest: item.digest,
             refusal,
         });
+    }
+}
+
+fn broken_outcome(broken: &Broken) -> ItemOutcome {
+    ItemOutcome {
+        op: OpRef::Given(broken.op_id.clone()),
+        id: broken.id,
+        verdict: Verdict::Rejected,
+        code: Some(broken.code),
+        detail: Some(broken.detail.clone()),
+        waiting_for: None,
+        with_record: false,
     }
 }
 

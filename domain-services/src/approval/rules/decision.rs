@@ -94,7 +94,7 @@ pub(in crate::approval) struct Decision {
 impl Decision {
     /// Whether there is nothing to write.
     pub(in crate::approval) fn is_read_only(&self) -> bool {
-        self.log.is_empty() && self.commands.is_empty()
+        self.log.is_empty() && self.commands.is_empty() && self.news.is_empty()
     }
 
     /// When the next fact of a case is accepted, and by when it is judged. Facts of one case have times

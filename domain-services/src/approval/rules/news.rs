@@ -3,10 +3,12 @@
 use super::case::{Case, Level, Phase};
 use super::fact::{Cast, Fact};
 use crate::events::{
-    self, ApprovalCast, ChainChanged, LevelChanged, LevelClosed, LevelOpened, LevelSealed, Outcome,
+    self, ApprovalCast, ApprovalDismissed, ChainChanged, LevelChanged, LevelClosed, LevelOpened,
+    LevelSealed, Outcome,
 };
 use crate::time::Time;
 use serde::Serialize;
+use sync_core::canonical::event_id;
 use sync_core::verdict::Code;
 use sync_core::votes::{Tally, Vote};
 use uuid::Uuid;
@@ -15,6 +17,8 @@ use uuid::Uuid;
 /// service would say the same under the same id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::approval) struct News {
+    /// Where it does not follow from record, version and kind.
+    pub(in crate::approval) id: Option<Uuid>,
     pub(in crate::approval) kind: &'static str,
     /// The approval, or the request where it is about the whole chain.
     pub(in crate::approval) record: Uuid,
@@ -33,6 +37,15 @@ pub(in crate::approval) enum Data {
     Closed(LevelClosed),
     Sealed(LevelSealed),
     Chain(ChainChanged),
+    Dismissed(ApprovalDismissed),
+}
+
+impl News {
+    /// The event's id.
+    pub(in crate::approval) fn event_id(&self) -> Uuid {
+        self.id
+            .unwrap_or_else(|| event_id(self.record, self.version.cast_unsigned(), self.kind))
+    }
 }
 
 /// The events of `fact`, which led from `before` (none: it opened the case) to `after`, in the order
@@ -78,6 +91,7 @@ struct Teller<'a> {
 impl Teller<'_> {
     fn tell(&self, kind: &'static str, record: Uuid, data: Data) -> News {
         News {
+            id: None,
             kind,
             record,
             request_id: self.after.request_id,

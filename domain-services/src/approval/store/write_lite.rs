@@ -4,7 +4,6 @@
 use super::write::Rows;
 use crate::db::{DbError, Query, Tx, sql};
 use serde::Serialize;
-use sync_core::canonical::event_id;
 
 const HEADS: &str = "
 update feed_head set at_us = u.at_us, clock = max(feed_head.clock, u.clock)
@@ -84,7 +83,7 @@ pub(super) async fn run(tx: &mut Tx, rows: &Rows<'_>) -> Result<(), DbError> {
     feeds(tx, rows).await?;
     let events = rows.decision.news.iter().map(|news| {
         (
-            event_id(news.record, news.version.cast_unsigned(), news.kind).simple(),
+            news.event_id().simple(),
             news.request_id.as_simple(),
             news.kind,
             news.version,

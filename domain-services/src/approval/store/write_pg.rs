@@ -5,7 +5,6 @@ use crate::db::{DbError, Tx, sql_pg};
 use sqlx::Arguments;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
-use sync_core::canonical::event_id;
 
 const WRITE: &str = "
 with h as (
@@ -148,11 +147,7 @@ fn feed(arguments: &mut PgArguments, rows: &Rows<'_>) -> Result<(), BoxDynError>
 
 fn events(arguments: &mut PgArguments, rows: &Rows<'_>) -> Result<(), BoxDynError> {
     let news = &rows.decision.news;
-    column!(arguments, news, |news| event_id(
-        news.record,
-        news.version.cast_unsigned(),
-        news.kind
-    ));
+    column!(arguments, news, |news| news.event_id());
     column!(arguments, news, |news| news.request_id);
     column!(arguments, news, |news| news.kind);
     column!(arguments, news, |news| news.version);

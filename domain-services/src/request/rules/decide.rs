@@ -7,6 +7,7 @@
 use super::super::model::{Head, Logged, Stored};
 use super::chain::Catalog;
 use super::decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
+use super::refused;
 use crate::events::{self, RequestDrafted};
 use serde_json::json;
 use std::collections::HashMap;
@@ -172,10 +173,20 @@ impl Batch {
 
     /// Takes one item and writes down its verdict.
     pub(in crate::request) fn take(&mut self, item: &Result<RequestItem, Broken>) {
-        let outcome = match item {
-            Ok(item) => self.take_item(item),
-            Err(broken) => self.take_broken(broken),
+        let (outcome, is_news) = match item {
+            Ok(item) => match self.known(item) {
+                // A refusal that is remembered was told when it was made.
+                Some(known) => (known, !self.logged.contains_key(&item.op_id)),
+                None => (self.take_item(item), true),
+            },
+            Err(broken) => (self.take_broken(broken), true),
         };
+        let is_reused = outcome.code == Some(Code::OpIdReused);
+        if is_news || is_reused {
+            let command = item.as_ref().ok().map(|item| name_of(&item.change));
+            let told = refused::of_item(&self.context, command, &outcome);
+            self.events.extend(told);
+        }
         self.items.push(outcome);
     }
 
@@ -184,6 +195,7 @@ impl Batch {
         let last_us = self.next_us - 1;
         if !self.drafted.is_empty() {
             self.events.push(NewEvent {
+                id: None,
                 key: self.context.user,
                 kind: events::REQUEST_DRAFTED,
                 version: last_us,
@@ -242,9 +254,6 @@ impl Batch {
     }
 
     fn take_item(&mut self, item: &RequestItem) -> ItemOutcome {
-        if let Some(known) = self.known(item) {
-            return known;
-        }
         self.seen
             .insert(item.op_id, (item.digest, self.items.len()));
         let mut outcome = ItemOutcome::of(item.op_id, item.id, Verdict::Applied);
@@ -477,6 +486,11 @@ fn kind_of(change: &RequestChange) -> Option<&'static str> {
         RequestChange::Withdraw => Some("withdraw"),
         RequestChange::Delete => Some("delete"),
     }
+}
+
+/// The name of a change on the wire.
+fn name_of(change: &RequestChange) -> &'static str {
+    kind_of(change).unwrap_or("upsert")
 }
 
 /// The same answer for another's request and for one that does not exist.

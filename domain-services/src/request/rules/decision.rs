@@ -87,6 +87,8 @@ pub(in crate::request) struct HistoryRow {
 /// An event for the outbox.
 #[derive(Debug, Clone)]
 pub(in crate::request) struct NewEvent {
+    /// Where it does not follow from key, version and kind.
+    pub(in crate::request) id: Option<Uuid>,
     pub(in crate::request) key: Uuid,
     pub(in crate::request) kind: &'static str,
     pub(in crate::request) version: i64,

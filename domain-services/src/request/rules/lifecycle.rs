@@ -44,6 +44,7 @@ impl Batch {
         let at_us = self.touch(item.id);
         self.tell(item, "withdrawn", json!({}));
         self.event(NewEvent {
+            id: None,
             key: item.id,
             kind: events::REQUEST_WITHDRAWN,
             version: at_us,
@@ -71,6 +72,7 @@ impl Batch {
         let at_us = self.touch(item.id);
         self.tell(item, "deleted", json!({}));
         self.event(NewEvent {
+            id: None,
             key: item.id,
             kind: events::REQUEST_DELETED,
             version: at_us,

@@ -5,6 +5,7 @@ mod decide;
 mod decision;
 mod lifecycle;
 mod progress;
+mod refused;
 mod submit;
 #[cfg(test)]
 mod tests;
@@ -14,4 +15,5 @@ pub(super) use chain::{Catalog, Category, Level, Reason};
 pub(super) use decide::{Batch, Carry, Context, Snapshot};
 pub(super) use decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
 pub(super) use progress::{LevelNews, Progress};
+pub(super) use refused::{Refused, refused};
 pub(super) use submit::{create, digest_of_content};

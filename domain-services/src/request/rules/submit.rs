@@ -138,6 +138,7 @@ fn seal(stored: &mut Stored, chain: &[Level], at_us: i64) -> NewEvent {
     stored.submitted_us = Some(at_us);
     stored.chain = Some(json!(chain).to_string());
     NewEvent {
+        id: None,
         key: stored.id,
         kind: events::REQUEST_SUBMITTED,
         version: at_us,

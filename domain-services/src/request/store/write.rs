@@ -61,7 +61,9 @@ pub(super) fn history_at(decision: &Decision, row: &HistoryRow) -> i64 {
 
 /// An event's id, the same whenever the same change is told.
 pub(in crate::request) fn id_of(event: &NewEvent) -> Uuid {
-    event_id(event.key, event.version.cast_unsigned(), event.kind)
+    event
+        .id
+        .unwrap_or_else(|| event_id(event.key, event.version.cast_unsigned(), event.kind))
 }
 
 /// The head's place to compare with, or `None` where the user had no head yet.

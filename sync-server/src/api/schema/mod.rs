@@ -5,11 +5,13 @@
 //! thing and the server another.
 
 mod approval;
+mod audit;
 mod catalog;
 mod request;
 mod user;
 
 pub use approval::*;
+pub use audit::*;
 pub use catalog::*;
 pub use request::*;
 pub use user::*;

@@ -94,6 +94,13 @@ pub(super) const EXPECTED: &[(&str, Of, &str)] = &[
     ("PUT /api/v1/reasons/{id}", Reason, "401 403 403 200 403 403"),
     ("PUT /api/v1/reasons/{id}", Nothing, "401 403 403 404 403 403"),
     ("POST /api/v1/assignments", Of::None, "401 403 403 201 403 403"),
+    // Auditors and admins.
+    ("GET /api/v1/audit/logs", Of::None, "401 403 403 200 200 403"),
+    ("GET /api/v1/audit/checkpoint", Of::None, "401 403 403 200 200 403"),
+    ("GET /api/v1/audit/key", Of::None, "401 403 403 200 200 403"),
+    ("GET /api/v1/audit/export", Of::None, "401 403 403 200 200 403"),
+    ("GET /api/v1/audit/proof/inclusion", Of::None, "401 403 403 400/invalid_value 400/invalid_value 403"),
+    ("GET /api/v1/audit/proof/consistency", Of::None, "401 403 403 400/invalid_value 400/invalid_value 403"),
     // The last one: it signs the callers out.
     ("POST /api/v1/auth/logout", Of::None, "204 204 204 204 204 204"),
 ];

@@ -29,9 +29,11 @@ struct Heard {
 impl Listener {
     pub(super) fn hear(&mut self, news: &[News]) {
         for one in news {
-            self.twice |= !self.ids.insert((one.record, one.kind, one.version));
+            // What has no place in a case has an id of its own.
+            let follows = one.id.is_none();
+            self.twice |= follows && !self.ids.insert((one.record, one.kind, one.version));
             match &one.data {
-                Data::Cast(_) => {}
+                Data::Cast(_) | Data::Dismissed(_) => {}
                 Data::Opened(opened) => self.level(opened.level.level).phase = Phase::Live,
                 Data::Closed(closed) => {
                     self.level(closed.level.level).phase = match closed.reason.as_str() {

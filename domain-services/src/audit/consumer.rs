@@ -1,0 +1,102 @@
+//! Every event becomes a leaf, once.
+
+use super::leaf;
+use super::service::AuditService;
+use super::store::{self, NewLeaf, signed};
+use super::tree::leaf_hash;
+use crate::bus::{ConsumeError, Consumer, Delivery, Event, Topic};
+use crate::db::{Db, DbError, Tx};
+use crate::inbox::{self, ApplyError, Projection};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+const TOPICS: [Topic; 5] = [
+    Topic::User,
+    Topic::Catalog,
+    Topic::Request,
+    Topic::Approval,
+    Topic::Notification,
+];
+
+/// Hears everything.
+#[derive(Debug)]
+pub struct AuditConsumer {
+    service: Arc<AuditService>,
+}
+
+impl AuditConsumer {
+    /// Of this service.
+    #[must_use]
+    pub fn new(service: AuditService) -> Self {
+        Self {
+            service: Arc::new(service),
+        }
+    }
+}
+
+#[async_trait]
+impl Consumer for AuditConsumer {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn topics(&self) -> &[Topic] {
+        &TOPICS
+    }
+
+    fn db(&self) -> &Db {
+        &self.service.db
+    }
+
+    async fn handle(&self, delivery: &Delivery) -> Result<(), ConsumeError> {
+        inbox::consume(&self.service.db, &self.service, delivery).await
+    }
+}
+
+#[async_trait]
+impl Projection for AuditService {
+    async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<(), ApplyError> {
+        self.apply_all(tx, &[event]).await
+    }
+
+    /// Appends under the lock of the log's end, in a number of statements that does not grow.
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Event]) -> Result<(), ApplyError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        store::lock_end(tx).await?;
+        let taken = store::taken_meanwhile(tx, events.iter().map(|event| event.id)).await?;
+        let (size, covered) = store::sizes(&mut *tx).await?;
+        let mut frontier = store::read_frontier(&mut *tx, size).await?;
+        let mut leaves = Vec::with_capacity(events.len());
+        for event in events.iter().filter(|event| !taken.contains(&event.id)) {
+            let seq = frontier.size();
+            let body = leaf::canonical(seq, event)
+                .map_err(|error| ApplyError::Poisoned(error.to_string()))?;
+            let completed = frontier.push(leaf_hash(body.as_bytes()));
+            leaves.push(NewLeaf {
+                seq: signed(seq),
+                body,
+                hashes: completed.concat(),
+            });
+        }
+        if leaves.is_empty() {
+            return Ok(());
+        }
+        store::insert_leaves(tx, &leaves).await?;
+        let uncovered = frontier.size() - covered.unwrap_or(0);
+        if uncovered >= self.settings.checkpoint_leaves {
+            let note = self
+                .signer
+                .sign(frontier.size(), frontier.root())
+                .map_err(|error| DbError::Other(error.to_string()))?;
+            store::insert_checkpoint(tx, frontier.size(), note).await?;
+        }
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a double; exact to 2^53 leaves"
+        )]
+        metrics::gauge!("athena_audit_leaves").set(frontier.size() as f64);
+        Ok(())
+    }
+}

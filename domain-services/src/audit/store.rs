@@ -1,0 +1,212 @@
+//! The SQL of the log: leaves and checkpoints are inserted and read, and nothing else.
+
+use super::tree::{Frontier, Hash, Node, frontier};
+use crate::db::{DbError, On, Tx, sql, sql_by_engine, sql_pg};
+use crate::paging::to_hex;
+use sqlx::Arguments;
+use sqlx::postgres::PgArguments;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+/// A leaf about to be written.
+pub(super) struct NewLeaf {
+    pub(super) seq: i64,
+    pub(super) body: String,
+    /// Its hash, and those of the subtrees that it completes.
+    pub(super) hashes: Vec<u8>,
+}
+
+/// A leaf as it is stored.
+#[derive(sqlx::FromRow)]
+pub(super) struct LeafRow {
+    pub(super) seq: i64,
+    pub(super) body: String,
+    pub(super) hashes: Vec<u8>,
+}
+
+impl LeafRow {
+    /// The hash that is stored of the leaf itself.
+    pub(super) fn hash(&self) -> Result<Hash, DbError> {
+        hash_at(self.seq, &self.hashes, 0)
+    }
+}
+
+/// A checkpoint as it is stored.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct CheckpointRow {
+    pub(super) size: i64,
+    pub(super) at_us: i64,
+    pub(super) note: String,
+}
+
+/// Holds the end of the log until commit. On SQLite a transaction that writes is alone anyway.
+pub(super) async fn lock_end(tx: &mut Tx) -> Result<(), DbError> {
+    if !tx.is_sqlite() {
+        sql("select pg_advisory_xact_lock(hashtextextended('athena audit log', 0))")
+            .execute(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Which of these events another transaction has taken while this one waited for the lock: the inbox
+/// was looked at before.
+pub(super) async fn taken_meanwhile(
+    tx: &mut Tx,
+    events: impl Iterator<Item = Uuid>,
+) -> Result<HashSet<Uuid>, DbError> {
+    if tx.is_sqlite() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<Uuid> = events.collect();
+    let taken: Vec<(Uuid,)> = sql("select event_id from inbox where event_id = any($1)")
+        .bind(crate::db::IdList(ids))
+        .fetch_all(tx)
+        .await?;
+    Ok(taken.into_iter().map(|(id,)| id).collect())
+}
+
+/// How many leaves there are, and how many the newest checkpoint covers.
+pub(super) async fn sizes(on: impl Into<On<'_>>) -> Result<(u64, Option<u64>), DbError> {
+    let (size, covered): (i64, Option<i64>) = sql(
+        "select (select coalesce(max(seq) + 1, 0) from leaf), (select max(size) from checkpoint)",
+    )
+    .fetch_one(on)
+    .await?;
+    Ok((unsigned(size), covered.map(unsigned)))
+}
+
+/// The right edge of the tree over the first `size` leaves.
+pub(super) async fn read_frontier(on: impl Into<On<'_>>, size: u64) -> Result<Frontier, DbError> {
+    let hashes = hashes(on, &frontier(size).nodes()).await?;
+    Frontier::of(size, hashes)
+        .ok_or_else(|| DbError::Other("the log's right edge has holes".to_owned()))
+}
+
+/// The stored hashes of these subtrees, in their order, in one statement.
+pub(super) async fn hashes(on: impl Into<On<'_>>, nodes: &[Node]) -> Result<Vec<Hash>, DbError> {
+    if nodes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let seqs: HashSet<u64> = nodes.iter().map(|node| node.seq()).collect();
+    let seqs = serde_json::to_string(&seqs).map_err(not_encoded)?;
+    let rows: Vec<(i64, Vec<u8>)> = sql_by_engine(
+        "select seq, hashes from leaf where seq = any
+           (array(select value::bigint from jsonb_array_elements_text($1::jsonb) as value))",
+        "select seq, hashes from leaf where seq in (select value from json_each($1))",
+    )
+    .bind(seqs)
+    .fetch_all(on)
+    .await?;
+    let by_seq: HashMap<u64, Vec<u8>> = rows
+        .into_iter()
+        .map(|(seq, hashes)| (unsigned(seq), hashes))
+        .collect();
+    let find = |node: &Node| {
+        let seq = node.seq();
+        let stored = by_seq
+            .get(&seq)
+            .ok_or_else(|| DbError::Other(format!("leaf {seq} of the audit log is gone")))?;
+        hash_at(signed(seq), stored, node.level)
+    };
+    nodes.iter().map(find).collect()
+}
+
+fn hash_at(seq: i64, stored: &[u8], level: u32) -> Result<Hash, DbError> {
+    let level = usize::try_from(level).unwrap_or(usize::MAX);
+    let hash = stored.chunks_exact(32).nth(level);
+    hash.and_then(|hash| hash.try_into().ok())
+        .ok_or_else(|| DbError::Other(format!("leaf {seq} of the audit log has lost its hashes")))
+}
+
+/// Appends leaves, in one statement however many there are.
+pub(super) async fn insert_leaves(tx: &mut Tx, leaves: &[NewLeaf]) -> Result<(), DbError> {
+    let query = if tx.is_sqlite() {
+        let rows: Vec<(i64, &str, String)> = leaves
+            .iter()
+            .map(|leaf| (leaf.seq, leaf.body.as_str(), to_hex(&leaf.hashes)))
+            .collect();
+        sql_by_engine(
+            "",
+            "insert into leaf (seq, body, hashes)
+             select value ->> 0, value ->> 1, unhex(value ->> 2) from json_each($1)",
+        )
+        .bind(serde_json::to_string(&rows).map_err(not_encoded)?)
+    } else {
+        let mut arguments = PgArguments::default();
+        let seqs: Vec<i64> = leaves.iter().map(|leaf| leaf.seq).collect();
+        let bodies: Vec<&str> = leaves.iter().map(|leaf| leaf.body.as_str()).collect();
+        let hashes: Vec<&[u8]> = leaves.iter().map(|leaf| leaf.hashes.as_slice()).collect();
+        arguments.add(seqs).map_err(not_encoded)?;
+        arguments.add(bodies).map_err(not_encoded)?;
+        arguments.add(hashes).map_err(not_encoded)?;
+        sql_pg(
+            "insert into leaf (seq, body, hashes)
+             select * from unnest($1::bigint[], $2::text[], $3::bytea[])",
+            arguments,
+        )
+    };
+    query.execute(tx).await.map(|_| ())
+}
+
+/// The newest checkpoint of at most so many leaves.
+pub(super) async fn checkpoint(
+    on: impl Into<On<'_>>,
+    size_max: u64,
+) -> Result<Option<CheckpointRow>, DbError> {
+    sql("select size, at_us, note from checkpoint where size <= $1 order by size desc limit 1")
+        .bind(signed(size_max))
+        .fetch_optional(on)
+        .await
+}
+
+/// Keeps a checkpoint. Of one size there is one: on PostgreSQL another node may have been faster.
+pub(super) async fn insert_checkpoint(tx: &mut Tx, size: u64, note: String) -> Result<(), DbError> {
+    let now_us = tx.ids().now_us();
+    sql_by_engine(
+        "insert into checkpoint (size, at_us, note) values ($1, $2, $3) on conflict (size) do nothing",
+        "insert into checkpoint (size, at_us, note) select $1, $2, $3
+         where not exists (select 1 from checkpoint where size = $1)",
+    )
+    .bind(signed(size))
+    .bind(now_us)
+    .bind(note)
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// One leaf.
+pub(super) async fn find(on: impl Into<On<'_>>, seq: u64) -> Result<Option<LeafRow>, DbError> {
+    sql("select seq, body, hashes from leaf where seq = $1")
+        .bind(signed(seq))
+        .fetch_optional(on)
+        .await
+}
+
+/// The leaves `from .. to`, in order.
+pub(super) async fn range(
+    on: impl Into<On<'_>>,
+    from: u64,
+    to: u64,
+) -> Result<Vec<LeafRow>, DbError> {
+    sql("select seq, body, hashes from leaf where seq >= $1 and seq < $2 order by seq")
+        .bind(signed(from))
+        .bind(signed(to))
+        .fetch_all(on)
+        .await
+}
+
+fn not_encoded(error: impl std::fmt::Display) -> DbError {
+    DbError::Other(format!("leaves do not encode: {error}"))
+}
+
+/// A number of leaves as the database has it.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number of leaves out of the database, which checks that it is not negative.
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

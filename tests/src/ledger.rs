@@ -1,0 +1,116 @@
+//! The audit log held against the outboxes of all services: an event has its leaf, and a leaf its event.
+
+use crate::database::Data;
+use crate::{LOOK_AGAIN, PATIENCE};
+use domain_services::audit::leaf::Leaf;
+use domain_services::audit::tree::{Frontier, leaf_hash};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, FromRow, PgConnection};
+use std::collections::BTreeMap;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The services whose events there are.
+const TELLERS: [&str; 4] = ["user", "catalog", "request", "approval"];
+
+impl Data {
+    /// Rows of a service's tables, read beside whatever server works on them.
+    async fn rows<T>(&self, service: &str, sql: &'static str) -> Vec<T>
+    where
+        T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        if let Some(url) = self.url() {
+            let mut connection = PgConnection::connect(&url).await.expect("the database");
+            let path = format!("set search_path = \"{service}\"");
+            sqlx::query(AssertSqlSafe(path))
+                .execute(&mut connection)
+                .await
+                .expect("a schema");
+            let rows = sqlx::query_as(sql).fetch_all(&mut connection).await;
+            connection.close().await.expect("closing it");
+            rows.expect(sql)
+        } else {
+            let file = self.folder.path().join(format!("{service}.db"));
+            let mut connection = SqliteConnectOptions::new()
+                .filename(file)
+                .connect()
+                .await
+                .expect("the file");
+            let rows = sqlx::query_as(sql).fetch_all(&mut connection).await;
+            connection.close().await.expect("closing it");
+            rows.expect(sql)
+        }
+    }
+
+    /// The leaves, once every event has been published.
+    pub(crate) async fn leaves(&self) -> Vec<Leaf> {
+        let start = Instant::now();
+        for service in TELLERS {
+            loop {
+                let waiting: Vec<(i64,)> = self
+                    .rows(
+                        service,
+                        "select count(*) from outbox where published_us is null",
+                    )
+                    .await;
+                if waiting == [(0,)] {
+                    break;
+                }
+                assert!(
+                    start.elapsed() < PATIENCE,
+                    "{service}: {waiting:?} events wait"
+                );
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+        let rows: Vec<(i64, String, Vec<u8>)> = self
+            .rows("audit", "select seq, body, hashes from leaf order by seq")
+            .await;
+        let mut frontier = Frontier::default();
+        let mut leaves = Vec::with_capacity(rows.len());
+        for (seq, body, hashes) in rows {
+            assert_eq!(
+                u64::try_from(seq),
+                Ok(frontier.size()),
+                "no number is left out"
+            );
+            let completed = frontier.push(leaf_hash(body.as_bytes()));
+            assert_eq!(hashes, completed.concat(), "the hashes of leaf {seq}");
+            leaves.push(serde_json::from_str(&body).expect("a leaf"));
+        }
+        leaves
+    }
+
+    /// Events and leaves match one to one, whatever happened.
+    pub(crate) async fn check_ledger(&self) {
+        let leaves = self.leaves().await;
+        let mut of_events: BTreeMap<Uuid, &Leaf> = BTreeMap::new();
+        for leaf in &leaves {
+            let twice = of_events.insert(leaf.event_id, leaf);
+            assert!(
+                twice.is_none(),
+                "an event has two leaves: {twice:?} and {leaf:?}"
+            );
+        }
+        for service in TELLERS {
+            // A refusal that is sent again may be told again, under the same id.
+            let told: Vec<(Uuid, String, Option<Uuid>)> = self
+                .rows(
+                    service,
+                    "select id, type, actor_id from outbox order by seq desc",
+                )
+                .await;
+            let told: BTreeMap<Uuid, (String, Option<Uuid>)> = told
+                .into_iter()
+                .map(|(id, kind, actor)| (id, (kind, actor)))
+                .collect();
+            for (id, (kind, actor)) in told {
+                let leaf = of_events.remove(&id);
+                let leaf = leaf.unwrap_or_else(|| panic!("{service}: {kind} {id} has no leaf"));
+                assert_eq!((&leaf.action, leaf.actor_id), (&kind, actor), "{leaf:?}");
+            }
+        }
+        assert!(of_events.is_empty(), "leaves of nothing: {of_events:?}");
+    }
+}

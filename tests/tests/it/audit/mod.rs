@@ -1,0 +1,6 @@
+//! The audit log: what is in it, what can be proved of it, and what becomes of one that was changed.
+
+mod insider;
+mod leaves;
+mod proofs;
+mod tampered;
