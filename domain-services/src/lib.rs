@@ -10,6 +10,7 @@ pub mod feed;
 pub mod identity;
 pub mod inbox;
 pub mod invalid;
+pub mod notification;
 pub mod outbox;
 pub mod paging;
 pub mod request;

@@ -6,12 +6,14 @@
 //! `mobile-contract/events` as JSON Schema ([`schemas`]).
 
 mod approval;
+mod notification;
 mod request;
 pub mod schemas;
 
 pub use approval::{
     ApprovalCast, ChainChanged, LevelChanged, LevelClosed, LevelOpened, LevelSealed, Outcome,
 };
+pub use notification::{NotificationChanged, SessionEnded};
 pub use request::{
     ChainLevel, RequestDeleted, RequestDrafted, RequestFinalized, RequestSubmitted,
     RequestWithdrawn,
@@ -26,6 +28,8 @@ use uuid::Uuid;
 pub const USER_CHANGED: &str = "user.changed";
 /// A person left; data: [`User`], with `active: false`.
 pub const USER_DEACTIVATED: &str = "user.deactivated";
+/// A session ended, and with it what belongs to the device; data: [`SessionEnded`].
+pub const SESSION_ENDED: &str = "user.session_ended";
 /// A department was created or changed; data: [`Department`].
 pub const DEPARTMENT_CHANGED: &str = "department.changed";
 /// A category was created, changed or retired; data: [`Category`].
@@ -71,6 +75,15 @@ pub const LEVEL_SEALED: &str = "approval.level_sealed";
 pub const CHAIN_STALLED: &str = "approval.chain_stalled";
 /// Enough people can decide again; data: [`ChainChanged`].
 pub const CHAIN_RESTORED: &str = "approval.chain_restored";
+
+/// A provider took a message; data: [`NotificationChanged`].
+pub const NOTIFICATION_SENT: &str = "notification.sent";
+/// A message reached the person's device; data: [`NotificationChanged`].
+pub const NOTIFICATION_DELIVERED: &str = "notification.delivered";
+/// A message did not arrive (`failed`, `bounced`, `undelivered`); data: [`NotificationChanged`].
+pub const NOTIFICATION_FAILED: &str = "notification.failed";
+/// A message was no longer true before it was sent; data: [`NotificationChanged`].
+pub const NOTIFICATION_CANCELLED: &str = "notification.cancelled";
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::FromRow)]

@@ -2,8 +2,8 @@
 
 use super::{
     ApprovalCast, Assignment, Category, ChainChanged, Department, LevelChanged, LevelClosed,
-    LevelOpened, LevelSealed, Reason, RequestDeleted, RequestDrafted, RequestFinalized,
-    RequestSubmitted, RequestWithdrawn, User,
+    LevelOpened, LevelSealed, NotificationChanged, Reason, RequestDeleted, RequestDrafted,
+    RequestFinalized, RequestSubmitted, RequestWithdrawn, SessionEnded, User,
 };
 use crate::bus::Topic;
 use schemars::{JsonSchema, Schema, schema_for};
@@ -64,6 +64,7 @@ pub fn all() -> Vec<EventType> {
     let mut all = people_and_catalogue();
     all.extend(requests());
     all.extend(approvals());
+    all.extend(notifications());
     all
 }
 
@@ -96,6 +97,11 @@ fn people_and_catalogue() -> Vec<EventType> {
             "A person was created or changed.",
         ),
         kind::<User>(user, super::USER_DEACTIVATED, "A person left."),
+        kind::<SessionEnded>(
+            (Topic::User, "the session's id"),
+            super::SESSION_ENDED,
+            "A session ended: signed out, another password, or the person left.",
+        ),
         kind::<Department>(
             user,
             super::DEPARTMENT_CHANGED,
@@ -197,6 +203,28 @@ fn approvals() -> Vec<EventType> {
             key,
             super::CHAIN_RESTORED,
             "Enough people can decide again.",
+        ),
+    ]
+}
+
+fn notifications() -> Vec<EventType> {
+    let key = (Topic::Notification, "the notification's id");
+    vec![
+        kind::<NotificationChanged>(key, super::NOTIFICATION_SENT, "A provider took a message."),
+        kind::<NotificationChanged>(
+            key,
+            super::NOTIFICATION_DELIVERED,
+            "A message reached the person's device.",
+        ),
+        kind::<NotificationChanged>(
+            key,
+            super::NOTIFICATION_FAILED,
+            "A message did not arrive; an operator can have it sent again.",
+        ),
+        kind::<NotificationChanged>(
+            key,
+            super::NOTIFICATION_CANCELLED,
+            "A message was no longer true before it was sent.",
         ),
     ]
 }

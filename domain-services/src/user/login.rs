@@ -120,6 +120,7 @@ impl UserService {
                 Box::pin(async move { sessions::end(tx, ended).await })
             })
             .await?;
+        self.wake.ring();
         self.tokens.end_sessions(&ended);
         Ok(())
     }

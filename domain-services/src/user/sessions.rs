@@ -3,6 +3,8 @@
 use super::ended::REMEMBERED_US;
 use crate::collection;
 use crate::db::{Db, DbError, IdList, Tx, sql, sql_by_engine};
+use crate::events::{self, SessionEnded};
+use crate::outbox::{self, NewEvent};
 use uuid::Uuid;
 
 /// Counts the ends of sessions.
@@ -74,9 +76,9 @@ pub(super) async fn rotate(
 
 /// Ends these sessions; returns those that there were.
 pub(super) async fn end(tx: &mut Tx, ids: Vec<Uuid>) -> Result<Vec<Uuid>, DbError> {
-    let ended: Vec<(Uuid,)> = sql_by_engine(
-        "delete from session where id = any($1) returning id",
-        "delete from session where id in (select unhex(value) from json_each($1)) returning id",
+    let ended: Vec<(Uuid, Uuid)> = sql_by_engine(
+        "delete from session where id = any($1) returning id, user_id",
+        "delete from session where id in (select unhex(value) from json_each($1)) returning id, user_id",
     )
     .bind(IdList(ids))
     .fetch_all(&mut *tx)
@@ -90,8 +92,8 @@ pub(super) async fn end_of_user(
     user_id: Uuid,
     but: Option<Uuid>,
 ) -> Result<Vec<Uuid>, DbError> {
-    let ended: Vec<(Uuid,)> =
-        sql("delete from session where user_id = $1 and id <> $2 returning id")
+    let ended: Vec<(Uuid, Uuid)> =
+        sql("delete from session where user_id = $1 and id <> $2 returning id, user_id")
             .bind(user_id)
             .bind(but.unwrap_or(Uuid::nil()))
             .fetch_all(&mut *tx)
@@ -102,11 +104,20 @@ pub(super) async fn end_of_user(
 /// Notes for all nodes that sessions have ended, and forgets those whose tokens have expired. The
 /// row that numbers them is held until commit, so who reads all after a number misses none. It is
 /// the last row that a transaction locks, so that none waits for another in a ring.
-async fn note(tx: &mut Tx, ended: Vec<(Uuid,)>) -> Result<Vec<Uuid>, DbError> {
+async fn note(tx: &mut Tx, ended: Vec<(Uuid, Uuid)>) -> Result<Vec<Uuid>, DbError> {
     if ended.is_empty() {
         return Ok(Vec::new());
     }
-    let ended: Vec<Uuid> = ended.into_iter().map(|(id,)| id).collect();
+    let events = ended.iter().map(|(session_id, user_id)| {
+        let data = SessionEnded {
+            session_id: *session_id,
+            user_id: *user_id,
+        };
+        // Its own key: under the person's, a compacted topic would keep it in place of the person.
+        NewEvent::new(events::SESSION_ENDED, *session_id, 1, &data)
+    });
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    let ended: Vec<Uuid> = ended.into_iter().map(|(id, _)| id).collect();
     let now_us = collection::bump(tx, ENDED).await?;
     sql("delete from ended_session where ended_us < $1")
         .bind(now_us - REMEMBERED_US)
@@ -122,8 +133,9 @@ async fn note(tx: &mut Tx, ended: Vec<(Uuid,)>) -> Result<Vec<Uuid>, DbError> {
     .bind(IdList(ended.clone()))
     .bind(ENDED)
     .bind(now_us)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    outbox::append(tx, now_us, &events).await?;
     Ok(ended)
 }
 
