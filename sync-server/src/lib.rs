@@ -6,9 +6,11 @@
 
 pub mod api;
 pub mod app;
+mod channels;
 pub mod cli;
 pub mod config;
 mod demo;
+mod demo_page;
 pub mod docs;
 mod first;
 pub mod health;

@@ -6,6 +6,8 @@ use domain_services::approval::{ApprovalConsumer, ApprovalService, ApprovalSetti
 use domain_services::bus::{Bus, InProcess, Topic};
 use domain_services::catalog::CatalogService;
 use domain_services::db::{Db, DbError, DbOptions, Service};
+use domain_services::notification::channel::StatusCallback;
+use domain_services::notification::{Dispatcher, NotificationConsumer, NotificationService};
 use domain_services::outbox::{Relay, Wake};
 use domain_services::request::{RequestConsumer, RequestService, RequestSettings};
 use domain_services::user::{KeyError, Tokens, UserService};
@@ -28,6 +30,10 @@ pub struct Services {
     pub requests: RequestService,
     /// Their approvals.
     pub approvals: ApprovalService,
+    /// Messages to people.
+    pub notifications: NotificationService,
+    /// Checks what Twilio tells; none: it tells nothing.
+    pub sms_callback: Option<Arc<StatusCallback>>,
     /// The databases behind them.
     pub databases: Databases,
 }
@@ -117,12 +123,19 @@ pub(crate) async fn open(
     hooks: &Hooks,
     stop: &CancellationToken,
 ) -> Result<(Services, Vec<JoinHandle<()>>), StartError> {
+    // Before a database is waited for: wrong settings are told at once.
+    let (channels, sms_callback) = crate::channels::open(config, &hooks.ids)?;
     let databases = databases(config, hooks).await?;
     let keys = config.data_dir.join("keys");
     let no_keys = |error: KeyError| StartError::Keys(error.to_string());
     let tokens = Arc::new(Tokens::open(&keys, hooks.ids.clone()).map_err(no_keys)?);
-    let [user_wake, catalog_wake, request_wake, approval_wake] =
-        std::array::from_fn(|_| Wake::default());
+    let [
+        user_wake,
+        catalog_wake,
+        request_wake,
+        approval_wake,
+        notification_wake,
+    ] = std::array::from_fn(|_| Wake::default());
     let users = UserService::new(
         databases.user.clone(),
         Arc::clone(&tokens),
@@ -144,10 +157,15 @@ pub(crate) async fn open(
     let approvals =
         ApprovalService::new(databases.approval.clone(), settings, approval_wake.clone());
 
+    let notifications =
+        NotificationService::new(databases.notification.clone(), notification_wake.clone());
+    let dispatcher = Dispatcher::new(notifications.clone(), channels);
+
     let bus: Arc<dyn Bus> = Arc::new(InProcess::new(vec![
         Arc::new(catalog.consumer()),
         Arc::new(RequestConsumer::new(requests.clone())),
         Arc::new(ApprovalConsumer::new(approvals.clone())),
+        Arc::new(NotificationConsumer::new(notifications.clone())),
     ]));
     let relay = |db: &Db, topic, wake| {
         let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
@@ -164,6 +182,12 @@ pub(crate) async fn open(
         relay(&databases.catalog, Topic::Catalog, catalog_wake),
         relay(&databases.request, Topic::Request, request_wake),
         relay(&databases.approval, Topic::Approval, approval_wake),
+        relay(
+            &databases.notification,
+            Topic::Notification,
+            notification_wake,
+        ),
+        tokio::spawn(dispatcher.run(stop.clone())),
         tokio::spawn(requests.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(approvals.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(approvals.clone().sweep(stop.clone())),
@@ -174,6 +198,8 @@ pub(crate) async fn open(
         catalog,
         requests,
         approvals,
+        notifications,
+        sms_callback,
         databases,
     };
     Ok((services, tasks))

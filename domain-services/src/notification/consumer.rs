@@ -9,6 +9,7 @@ use crate::events;
 use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Takes events into the notification service's tables.
 #[derive(Debug)]
@@ -17,8 +18,10 @@ pub struct NotificationConsumer {
     projection: Arc<Messages>,
 }
 
-#[derive(Debug)]
-struct Messages;
+/// Whether messages were queued since it was last asked. A transaction that is run again wakes
+/// dispatchers for nothing, which is harmless.
+#[derive(Debug, Default)]
+struct Messages(AtomicBool);
 
 impl NotificationConsumer {
     /// A consumer that writes through this service.
@@ -26,7 +29,7 @@ impl NotificationConsumer {
     pub fn new(service: NotificationService) -> Self {
         Self {
             service,
-            projection: Arc::new(Messages),
+            projection: Arc::default(),
         }
     }
 }
@@ -43,7 +46,9 @@ impl Consumer for NotificationConsumer {
 
     async fn handle(&self, events: &[Event]) -> Result<(), ConsumeError> {
         inbox::consume(self.service.db(), &self.projection, events).await?;
-        self.service.queued();
+        if self.projection.0.swap(false, Ordering::AcqRel) {
+            self.service.queued();
+        }
         Ok(())
     }
 }
@@ -103,6 +108,9 @@ impl Projection for Messages {
             books.take(cause, happening);
         }
         store::write_books(tx, &books).await?;
+        if !books.new.is_empty() || !books.cancelled.is_empty() {
+            self.0.store(true, Ordering::Release);
+        }
         Ok(())
     }
 }

@@ -237,9 +237,6 @@ pub enum NotificationError {
     /// The idempotency key was used for another message.
     #[error("the idempotency key was used for another message")]
     KeyReused,
-    /// A callback whose signature is not the provider's.
-    #[error("the signature is not the provider's")]
-    WrongSignature,
     /// The session of the phone has ended.
     #[error("the session has ended")]
     SessionEnded,

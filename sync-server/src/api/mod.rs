@@ -5,6 +5,7 @@ pub mod access;
 pub mod approval;
 pub mod auth;
 pub mod catalog;
+pub mod notify;
 pub mod request;
 pub mod schema;
 pub mod user;
@@ -21,4 +22,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(catalog::routes())
         .merge(request::routes())
         .merge(approval::routes())
+        .merge(notify::routes())
 }

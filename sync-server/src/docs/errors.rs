@@ -99,6 +99,14 @@ const PARTICULAR: &[(&str, &str, &[Answer])] = &[
     ("POST", "/api/v1/approvals/{id}/approve", VOTE),
     ("POST", "/api/v1/approvals/{id}/reject", VOTE),
     ("POST", "/api/v1/approvals/{id}/rollback", ROLLBACK),
+    ("POST", "/api/v1/notify/push", &[R(Rule::OpIdReused)]),
+    ("POST", "/api/v1/notify/email", &[R(Rule::OpIdReused)]),
+    ("POST", "/api/v1/notify/sms", &[R(Rule::OpIdReused)]),
+    (
+        "POST",
+        "/api/v1/notify/callbacks/twilio/{id}",
+        &[P(Code::Forbidden)],
+    ),
 ];
 
 /// Why a vote is refused.

@@ -93,6 +93,7 @@ fn parameter(name: &str) -> Option<Form> {
         // When the item was made and its id, both in hexadecimal digits.
         "cursor" => Form::Pattern("^[0-7][0-9a-fA-F]{47}$"),
         "from" | "to" | "lastSync" => Form::Time,
+        "deviceId" => Form::Pattern(r"^[^\u0000]{1,128}$"),
         "region" => Form::Pattern(r"^[^\u0000]*$"),
         "role" => Form::OneOf(&[
             "sales", "approver", "manager", "admin", "auditor", "service",
@@ -167,6 +168,14 @@ pub(super) fn components(components: &mut Components) {
         && let Some(RefOr::T(Schema::Object(currency))) = money.properties.get_mut("currency")
     {
         currency.enum_values = Some(Currency::all().map(|one| one.as_str().into()).collect());
+    }
+    let chosen = components.schemas.get_mut("ChosenChannels");
+    if let Some(RefOr::T(Schema::Object(chosen))) = chosen {
+        for channels in chosen.properties.values_mut() {
+            if let RefOr::T(Schema::Array(named)) = channels {
+                named.unique_items = true;
+            }
+        }
     }
     let assignment = components.schemas.get_mut("NewAssignment");
     if let Some(RefOr::T(Schema::Object(assignment))) = assignment

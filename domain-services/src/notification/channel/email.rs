@@ -104,11 +104,23 @@ impl Email {
     }
 }
 
-/// The sender of a setting.
+/// Whether this is a sender.
 ///
 /// # Errors
 /// A clause saying what it should be.
-pub(crate) fn parse_sender(text: &str) -> Result<Mailbox, String> {
+pub fn check_sender(text: &str) -> Result<(), String> {
+    parse_sender(text).map(drop)
+}
+
+/// Whether this is a mail server's address.
+///
+/// # Errors
+/// A clause saying what it should be; it repeats nothing of the text, which holds a password.
+pub fn check_smtp_url(text: &str) -> Result<(), String> {
+    parse_url(text).map(drop)
+}
+
+fn parse_sender(text: &str) -> Result<Mailbox, String> {
     text.parse()
         .map_err(|_| "must be a sender such as `Athena Budget <budget@example.com>`".to_owned())
 }

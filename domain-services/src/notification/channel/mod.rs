@@ -5,7 +5,7 @@ mod fcm;
 mod log;
 mod sms;
 
-pub use email::{Email, SmtpSettings};
+pub use email::{Email, SmtpSettings, check_sender, check_smtp_url};
 pub use fcm::{Fcm, FcmSettings};
 pub use log::Log;
 pub use sms::{CallbackError, Sms, StatusCallback, TwilioSettings};

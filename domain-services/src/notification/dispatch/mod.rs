@@ -18,6 +18,7 @@ use outcome::{Told, outcome};
 use prepare::{Prepared, Step, prepare};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How long a row belongs to the node that sends it.
@@ -39,6 +40,8 @@ struct Parts {
     service: NotificationService,
     channels: Channels,
     breakers: [Mutex<Breaker>; 3],
+    /// Calls the other workers of a channel.
+    busy: [watch::Sender<()>; 3],
 }
 
 impl std::fmt::Debug for Dispatcher {
@@ -55,6 +58,7 @@ impl Dispatcher {
             service,
             channels,
             breakers: std::array::from_fn(|_| Mutex::default()),
+            busy: std::array::from_fn(|_| watch::Sender::new(())),
         }))
     }
 
@@ -62,29 +66,51 @@ impl Dispatcher {
     pub async fn run(self, stop: CancellationToken) {
         let workers = Channel::ALL
             .into_iter()
-            .flat_map(|channel| (0..WORKERS).map(move |_| channel))
-            .map(|channel| tokio::spawn(self.clone().work(channel, stop.clone())));
+            .flat_map(|channel| (0..WORKERS).map(move |number| (channel, number)))
+            .map(|(channel, number)| {
+                let busy = self.0.busy[channel.index()].subscribe();
+                if number == 0 {
+                    tokio::spawn(self.clone().watch(channel, stop.clone()))
+                } else {
+                    tokio::spawn(self.clone().help(channel, busy, stop.clone()))
+                }
+            });
         for worker in workers.collect::<Vec<_>>() {
             let _ = worker.await;
         }
     }
 
-    async fn work(self, channel: Channel, stop: CancellationToken) {
+    /// The worker that looks: when something was queued here, and every now and then.
+    async fn watch(self, channel: Channel, stop: CancellationToken) {
         let mut queued = self.0.service.watch_queue();
         while !stop.is_cancelled() {
             queued.mark_unchanged();
-            match self.turn(channel, None).await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => {
-                    tracing::warn!(%error, channel = channel.name(), "notifications wait");
-                    metrics::counter!("athena_notification_turns_failed_total", "channel" => channel.name())
-                        .increment(1);
-                }
+            if self.turn_or_tell(channel, true).await > 0 {
+                continue;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = tokio::time::timeout(LOOK_EVERY, queued.changed()) => {}
+            }
+        }
+    }
+
+    /// A worker that helps while there is more than one turn's worth. It looks at nothing by itself: an
+    /// empty queue costs one look a channel.
+    async fn help(self, channel: Channel, mut busy: watch::Receiver<()>, stop: CancellationToken) {
+        while let Some(Ok(())) = stop.run_until_cancelled(busy.changed()).await {
+            while !stop.is_cancelled() && self.turn_or_tell(channel, false).await > 0 {}
+        }
+    }
+
+    async fn turn_or_tell(&self, channel: Channel, calls_help: bool) -> usize {
+        match self.turn_calling(channel, None, calls_help).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::warn!(%error, channel = channel.name(), "notifications wait");
+                metrics::counter!("athena_notification_turns_failed_total", "channel" => channel.name())
+                    .increment(1);
+                0
             }
         }
     }
@@ -95,6 +121,15 @@ impl Dispatcher {
     /// # Errors
     /// The database's. Rows that were taken are free again when their lease has run out.
     pub async fn turn(&self, channel: Channel, now_us: Option<i64>) -> Result<usize, DbError> {
+        self.turn_calling(channel, now_us, false).await
+    }
+
+    async fn turn_calling(
+        &self,
+        channel: Channel,
+        now_us: Option<i64>,
+        calls_help: bool,
+    ) -> Result<usize, DbError> {
         // By this node's clock, which may differ: whether a row is due is asked again when it is taken.
         let about_us = now_us.unwrap_or_else(|| self.0.service.db().ids().now_us() + LEASE_US);
         if !store::is_due(self.0.service.db(), channel, about_us).await? {
@@ -113,6 +148,9 @@ impl Dispatcher {
             }
         };
         let taken = steps.taken;
+        if calls_help && i64::try_from(taken) == Ok(CLAIM_MAX) {
+            self.0.busy[channel.index()].send_replace(());
+        }
         if steps.ready.is_empty() {
             self.breaker(channel).unused();
         }

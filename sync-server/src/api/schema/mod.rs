@@ -6,10 +6,12 @@
 
 mod approval;
 mod catalog;
+mod notify;
 mod request;
 mod user;
 
 pub use approval::*;
 pub use catalog::*;
+pub use notify::*;
 pub use request::*;
 pub use user::*;

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod catalogue;
+mod notify;
 mod people;
 mod requests;
 
@@ -32,7 +33,8 @@ pub(super) fn add(components: &mut Components) {
         .into_iter()
         .chain(catalogue::all())
         .chain(requests::all())
-        .chain(approvals::all());
+        .chain(approvals::all())
+        .chain(notify::all());
     for (name, example) in all {
         let Some(RefOr::T(schema)) = components.schemas.get_mut(name) else {
             continue; // a test finds bodies without an example
