@@ -12,6 +12,7 @@ pub mod identity;
 pub mod inbox;
 pub mod invalid;
 pub mod key_files;
+pub mod notification;
 pub mod outbox;
 pub mod paging;
 pub mod request;

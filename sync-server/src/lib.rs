@@ -7,9 +7,11 @@
 pub mod api;
 pub mod app;
 pub mod audit;
+mod channels;
 pub mod cli;
 pub mod config;
 mod demo;
+mod demo_page;
 pub mod docs;
 pub mod events;
 mod first;

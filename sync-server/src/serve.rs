@@ -8,7 +8,7 @@ use crate::http::edge::Edge;
 use crate::http::metrics::{Metrics, UPKEEP_EVERY, recorder};
 use crate::http::{around, limit};
 use crate::services::{self, Services};
-use crate::{docs, health, listen};
+use crate::{demo_page, docs, health, listen};
 use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
@@ -58,6 +58,14 @@ pub enum StartError {
     /// The database URL cannot be used.
     #[error("the setting `database_url` cannot be used: {0}")]
     DatabaseUrl(String),
+    /// A setting names something that cannot be used.
+    #[error("the setting `{name}` {wrong}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// What is wrong, completing the sentence.
+        wrong: String,
+    },
     /// A database cannot be opened.
     #[error("the database of the {service} service cannot be used: {error}")]
     Database {
@@ -257,9 +265,12 @@ fn router(config: &Config, services: &Services, ids: &Ids, stopping: &Cancellati
     });
     let api = Router::from(api::routes()).with_state(app);
     let readiness = health::Readiness::new(services, stopping.clone());
-    let all = limit::limited(api, config.rate_limit)
+    let mut all = limit::limited(api, config.rate_limit)
         .merge(health::routes(readiness))
         .merge(docs::routes());
+    if config.demo {
+        all = all.merge(demo_page::routes(services.notifications.clone()));
+    }
     around(all, &edge)
 }
 

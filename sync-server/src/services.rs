@@ -8,6 +8,10 @@ use domain_services::bus::kafka::Kafka;
 use domain_services::bus::{Bus, Consumer, InProcess, Topic};
 use domain_services::catalog::CatalogService;
 use domain_services::db::{Db, DbError, DbOptions, Service};
+use domain_services::notification::channel::StatusCallback;
+use domain_services::notification::{
+    Channels, Dispatcher, NotificationConsumer, NotificationService,
+};
 use domain_services::outbox::{Relay, Wake};
 use domain_services::request::{RequestConsumer, RequestService, RequestSettings};
 use domain_services::time::Ids;
@@ -35,6 +39,10 @@ pub struct Services {
     pub approvals: ApprovalService,
     /// The log of what was done.
     pub audit: AuditService,
+    /// Messages to people.
+    pub notifications: NotificationService,
+    /// Checks what Twilio tells; none: it tells nothing.
+    pub sms_callback: Option<Arc<StatusCallback>>,
     /// The databases behind them.
     pub databases: Databases,
     /// The cluster by which events travel; none: they stay in this process.
@@ -127,10 +135,20 @@ struct Wakes {
     catalog: Wake,
     request: Wake,
     approval: Wake,
+    notification: Wake,
+}
+
+/// What is there before anything runs.
+struct Assembled {
+    services: Services,
+    wakes: Wakes,
+    channels: Channels,
 }
 
 /// Opens databases and services, and starts nothing.
-async fn assemble(config: &Config, hooks: &Hooks) -> Result<(Services, Wakes), StartError> {
+async fn assemble(config: &Config, hooks: &Hooks) -> Result<Assembled, StartError> {
+    // Before a database is waited for: wrong settings are told at once.
+    let (channels, sms_callback) = crate::channels::open(config, &hooks.ids)?;
     let databases = databases(config, hooks).await?;
     let wakes = Wakes::default();
     let keys = config.data_dir.join("keys");
@@ -157,6 +175,10 @@ async fn assemble(config: &Config, hooks: &Hooks) -> Result<(Services, Wakes), S
     let approvals =
         ApprovalService::new(databases.approval.clone(), settings, wakes.approval.clone());
     let audit = audit(&databases.audit, &keys, config).map_err(no_keys)?;
+    let notifications = NotificationService::new(
+        databases.notification.clone(),
+        wakes.notification.clone(),
+    );
     let services = Services {
         tokens,
         users: Arc::new(users.map_err(no_keys)?),
@@ -164,10 +186,16 @@ async fn assemble(config: &Config, hooks: &Hooks) -> Result<(Services, Wakes), S
         requests,
         approvals,
         audit,
+        notifications,
+        sms_callback,
         databases,
         kafka: kafka(config, &hooks.ids)?,
     };
-    Ok((services, wakes))
+    Ok(Assembled {
+        services,
+        wakes,
+        channels,
+    })
 }
 
 /// Everybody who listens to others.
@@ -177,6 +205,7 @@ fn consumers(services: &Services) -> Vec<Arc<dyn Consumer>> {
         Arc::new(RequestConsumer::new(services.requests.clone())),
         Arc::new(ApprovalConsumer::new(services.approvals.clone())),
         Arc::new(AuditConsumer::new(services.audit.clone())),
+        Arc::new(NotificationConsumer::new(services.notifications.clone())),
     ]
 }
 
@@ -184,7 +213,7 @@ fn consumers(services: &Services) -> Vec<Arc<dyn Consumer>> {
 pub(crate) async fn listeners(
     config: &Config,
 ) -> Result<(Vec<Arc<dyn Consumer>>, Option<Kafka>), StartError> {
-    let (services, _) = assemble(config, &Hooks::default()).await?;
+    let Assembled { services, .. } = assemble(config, &Hooks::default()).await?;
     Ok((consumers(&services), services.kafka))
 }
 
@@ -194,7 +223,11 @@ pub(crate) async fn open(
     hooks: &Hooks,
     stop: &CancellationToken,
 ) -> Result<(Services, Vec<JoinHandle<()>>), StartError> {
-    let (services, wakes) = assemble(config, hooks).await?;
+    let Assembled {
+        services,
+        wakes,
+        channels,
+    } = assemble(config, hooks).await?;
     let databases = &services.databases;
     // Before the first request: tokens of sessions that ended in an earlier run are no good.
     let heard = services.users.hear_of_ended_sessions().await;
@@ -212,6 +245,8 @@ pub(crate) async fn open(
         relay(&databases.catalog, Topic::Catalog, wakes.catalog),
         relay(&databases.request, Topic::Request, wakes.request),
         relay(&databases.approval, Topic::Approval, wakes.approval),
+        relay(&databases.notification, Topic::Notification, wakes.notification),
+        tokio::spawn(Dispatcher::new(services.notifications.clone(), channels).run(stop.clone())),
         tokio::spawn(services.requests.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(services.approvals.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(services.approvals.clone().sweep(stop.clone())),

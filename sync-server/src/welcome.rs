@@ -31,6 +31,7 @@ pub fn text(config: &Config, running: &Running) -> String {
 }
 
 fn demo(address: &str, ids: &Ids) -> String {
+    let page = crate::demo_page::PATH;
     let now_ms = u64::try_from(ids.now_us() / 1_000).unwrap_or(0);
     let node = u64::from_be_bytes(ids.bytes());
     let stamp = Stamp::new(now_ms, 0, NodeId::new(node)).unwrap_or(Stamp::ZERO);
@@ -49,6 +50,7 @@ curl -s {address}/api/v1/requests/sync -H "authorization: Bearer $TOKEN" -H 'con
   -d '{{"lastSync":null,"changes":[{{"opId":"{op}","type":"upsert","id":"{id}",
        "hlc":"{stamp}","fields":{{"title":"Stand at the trade fair"}}}}]}}'
 
+Who would be told what, by e-mail, push or SMS: {address}{page}
 Ctrl-C stops it.
 "#
     )

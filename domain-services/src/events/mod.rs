@@ -6,6 +6,7 @@
 //! `mobile-contract/events` as JSON Schema ([`schemas`]).
 
 mod approval;
+mod notification;
 mod request;
 pub mod schemas;
 mod session;
@@ -14,6 +15,7 @@ pub use approval::{
     ApprovalCast, ApprovalDismissed, ChainChanged, LevelChanged, LevelClosed, LevelOpened,
     LevelSealed, Outcome,
 };
+pub use notification::NotificationChanged;
 pub use request::{
     ChainLevel, RequestDeleted, RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted,
     RequestWithdrawn,
@@ -35,8 +37,7 @@ pub const DEPARTMENT_CHANGED: &str = "department.changed";
 pub const SESSION_OPENED: &str = "session.opened";
 /// Somebody tried to sign in and was refused; data: [`SessionRefused`].
 pub const SESSION_REFUSED: &str = "session.refused";
-/// A session ended by signing out, or because a refresh token was used that was no good any more;
-/// data: [`SessionEnded`].
+/// A session ended, and with it what belongs to the device; data: [`SessionEnded`].
 pub const SESSION_ENDED: &str = "session.ended";
 /// A category was created, changed or retired; data: [`Category`].
 pub const CATEGORY_CHANGED: &str = "category.changed";
@@ -88,6 +89,15 @@ pub const LEVEL_SEALED: &str = "approval.level_sealed";
 pub const CHAIN_STALLED: &str = "approval.chain_stalled";
 /// Enough people can decide again; data: [`ChainChanged`].
 pub const CHAIN_RESTORED: &str = "approval.chain_restored";
+
+/// A provider took a message; data: [`NotificationChanged`].
+pub const NOTIFICATION_SENT: &str = "notification.sent";
+/// A message reached the person's device; data: [`NotificationChanged`].
+pub const NOTIFICATION_DELIVERED: &str = "notification.delivered";
+/// A message did not arrive (`failed`, `bounced`, `undelivered`); data: [`NotificationChanged`].
+pub const NOTIFICATION_FAILED: &str = "notification.failed";
+/// A message was no longer true before it was sent; data: [`NotificationChanged`].
+pub const NOTIFICATION_CANCELLED: &str = "notification.cancelled";
 
 /// A person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, sqlx::FromRow)]

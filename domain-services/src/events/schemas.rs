@@ -2,7 +2,7 @@
 
 use super::{
     ApprovalCast, ApprovalDismissed, Assignment, Category, ChainChanged, Department, LevelChanged,
-    LevelClosed, LevelOpened, LevelSealed, Reason, RequestDeleted, RequestDrafted,
+    LevelClosed, LevelOpened, LevelSealed, NotificationChanged, Reason, RequestDeleted, RequestDrafted,
     RequestFinalized, RequestRefused, RequestSubmitted, RequestWithdrawn, SessionEnded,
     SessionOpened, SessionRefused, User,
 };
@@ -66,6 +66,7 @@ pub fn all() -> Vec<EventType> {
     all.extend(sessions());
     all.extend(requests());
     all.extend(approvals());
+    all.extend(notifications());
     all
 }
 
@@ -133,7 +134,7 @@ fn sessions() -> Vec<EventType> {
         kind::<SessionEnded>(
             session,
             super::SESSION_ENDED,
-            "A session ended by signing out, or by a refresh token that was no good any more.",
+            "A session ended: signed out, a refresh token that was no good any more, another password, or the person left.",
         ),
     ]
 }
@@ -232,6 +233,28 @@ fn approvals() -> Vec<EventType> {
             key,
             super::CHAIN_RESTORED,
             "Enough people can decide again.",
+        ),
+    ]
+}
+
+fn notifications() -> Vec<EventType> {
+    let key = (Topic::Notification, "the notification's id");
+    vec![
+        kind::<NotificationChanged>(key, super::NOTIFICATION_SENT, "A provider took a message."),
+        kind::<NotificationChanged>(
+            key,
+            super::NOTIFICATION_DELIVERED,
+            "A message reached the person's device.",
+        ),
+        kind::<NotificationChanged>(
+            key,
+            super::NOTIFICATION_FAILED,
+            "A message did not arrive; an operator can have it sent again.",
+        ),
+        kind::<NotificationChanged>(
+            key,
+            super::NOTIFICATION_CANCELLED,
+            "A message was no longer true before it was sent.",
         ),
     ]
 }

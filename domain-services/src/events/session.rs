@@ -39,7 +39,7 @@ pub struct SessionEnded {
     pub reason: SessionEnd,
 }
 
-/// Why a session ended. Those that end with a password or an account are told by the change of that.
+/// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionEnd {
@@ -48,4 +48,8 @@ pub enum SessionEnd {
     /// A refresh token came that must not be used any more: an old copy, or one left unused for too
     /// long.
     RefreshRefused,
+    /// The password was changed, or taken away.
+    PasswordChanged,
+    /// The person left.
+    PersonLeft,
 }

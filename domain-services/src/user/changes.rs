@@ -3,7 +3,7 @@
 use super::{UserError, UserService, UserUpdate, rules, sessions, store};
 use crate::collection;
 use crate::db::{DbError, Tx};
-use crate::events::{USER_CHANGED, USER_DEACTIVATED, User};
+use crate::events::{SessionEnd, USER_CHANGED, USER_DEACTIVATED, User};
 use crate::identity::{Acting, Cause, Role};
 use crate::invalid::Invalid;
 use crate::outbox::{self, NewEvent};
@@ -125,7 +125,7 @@ async fn apply(
     let event = NewEvent::new(kind, id, user.version, &user)?.caused(cause);
     outbox::append(tx, now_us, &[event]).await?;
     let ended = if leaves {
-        sessions::end_of_user(tx, id, None).await?
+        sessions::end_of_user(tx, id, None, SessionEnd::PersonLeft, cause).await?
     } else {
         Vec::new()
     };

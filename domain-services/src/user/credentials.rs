@@ -5,7 +5,7 @@ use super::login::knows_one_time;
 use super::store::{self, Account};
 use super::{CreatedUser, PasswordChange, UserError, UserService, rules, sessions};
 use crate::db::Tx;
-use crate::events::{USER_CHANGED, User};
+use crate::events::{SessionEnd, USER_CHANGED, User};
 use crate::identity::{Acting, Cause, Role};
 use crate::outbox::{self, NewEvent};
 use crate::paging::to_hex;
@@ -48,7 +48,7 @@ impl UserService {
                         return Err(UserError::SessionRevoked);
                     }
                     set(tx, account.user, Some(hash), None, &cause).await?;
-                    Ok(sessions::end_of_user(tx, user_id, Some(session_id)).await?)
+                    Ok(sessions::end_of_user(tx, user_id, Some(session_id), SessionEnd::PasswordChanged, &cause).await?)
                 })
             })
             .await?;
@@ -80,7 +80,7 @@ impl UserService {
                     let account = store::lock_account(tx, id).await?;
                     let user = account.ok_or(UserError::NotFound)?.user;
                     let user = set(tx, user, None, Some(stored), &cause).await?;
-                    let ended = sessions::end_of_user(tx, id, None).await?;
+                    let ended = sessions::end_of_user(tx, id, None, SessionEnd::PasswordChanged, &cause).await?;
                     Ok::<_, UserError>((user, ended))
                 })
             })

@@ -145,6 +145,7 @@ impl UserService {
                 Box::pin(async move { sessions::end(tx, ended, SessionEnd::Logout, &cause).await })
             })
             .await?;
+        self.wake.ring();
         self.tokens.end_sessions(&ended);
         self.wake.ring();
         Ok(())

@@ -90,6 +90,38 @@ pub(super) async fn end(
     .bind(IdList(ids))
     .fetch_all(&mut *tx)
     .await?;
+    note(tx, ended, reason, cause).await
+}
+
+/// Ends all sessions of a user but one, and tells of it; returns them.
+pub(super) async fn end_of_user(
+    tx: &mut Tx,
+    user_id: Uuid,
+    but: Option<Uuid>,
+    reason: SessionEnd,
+    cause: &Cause,
+) -> Result<Vec<Uuid>, DbError> {
+    let ended: Vec<(Uuid, Uuid)> =
+        sql("delete from session where user_id = $1 and id <> $2 returning id, user_id")
+            .bind(user_id)
+            .bind(but.unwrap_or(Uuid::nil()))
+            .fetch_all(&mut *tx)
+            .await?;
+    note(tx, ended, reason, cause).await
+}
+
+/// Notes for all nodes that sessions have ended, and forgets those whose tokens have expired. The
+/// row that numbers them is held until commit, so who reads all after a number misses none. It is
+/// the last row that a transaction locks, so that none waits for another in a ring.
+async fn note(
+    tx: &mut Tx,
+    ended: Vec<(Uuid, Uuid)>,
+    reason: SessionEnd,
+    cause: &Cause,
+) -> Result<Vec<Uuid>, DbError> {
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut events = Vec::with_capacity(ended.len());
     for (session_id, user_id) in &ended {
         let data = SessionEnded {
@@ -97,36 +129,10 @@ pub(super) async fn end(
             user_id: *user_id,
             reason,
         };
+        // Its own key: under the person's, a compacted topic would keep it in place of the person.
         events.push(NewEvent::new(SESSION_ENDED, *session_id, 2, &data)?.caused(cause));
     }
-    let now_us = tx.now_us().await?;
-    outbox::append(tx, now_us, &events).await?;
-    note(tx, ended.into_iter().map(|(id, _)| (id,)).collect()).await
-}
-
-/// Ends all sessions of a user but one; returns them.
-pub(super) async fn end_of_user(
-    tx: &mut Tx,
-    user_id: Uuid,
-    but: Option<Uuid>,
-) -> Result<Vec<Uuid>, DbError> {
-    let ended: Vec<(Uuid,)> =
-        sql("delete from session where user_id = $1 and id <> $2 returning id")
-            .bind(user_id)
-            .bind(but.unwrap_or(Uuid::nil()))
-            .fetch_all(&mut *tx)
-            .await?;
-    note(tx, ended).await
-}
-
-/// Notes for all nodes that sessions have ended, and forgets those whose tokens have expired. The
-/// row that numbers them is held until commit, so who reads all after a number misses none. It is
-/// the last row that a transaction locks, so that none waits for another in a ring.
-async fn note(tx: &mut Tx, ended: Vec<(Uuid,)>) -> Result<Vec<Uuid>, DbError> {
-    if ended.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ended: Vec<Uuid> = ended.into_iter().map(|(id,)| id).collect();
+    let ended: Vec<Uuid> = ended.into_iter().map(|(id, _)| id).collect();
     let now_us = collection::bump(tx, ENDED).await?;
     sql("delete from ended_session where ended_us < $1")
         .bind(now_us - REMEMBERED_US)
@@ -142,8 +148,9 @@ async fn note(tx: &mut Tx, ended: Vec<(Uuid,)>) -> Result<Vec<Uuid>, DbError> {
     .bind(IdList(ended.clone()))
     .bind(ENDED)
     .bind(now_us)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
+    outbox::append(tx, now_us, &events).await?;
     Ok(ended)
 }
 

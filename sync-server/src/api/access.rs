@@ -28,6 +28,8 @@ use Audience::{Public, Roles, SignedIn};
 const ADMIN: Audience = Roles(&[Role::Admin]);
 const SALES: Audience = Roles(&[Role::Sales]);
 const APPROVER: Audience = Roles(&[Role::Approver]);
+const SERVICE: Audience = Roles(&[Role::Service]);
+const NOTIFY_READERS: Audience = Roles(&[Role::Service, Role::Admin]);
 const WITHDRAWERS: Audience = Roles(&[Role::Sales, Role::Admin]);
 const AUDITORS: Audience = Roles(&[Role::Admin, Role::Auditor]);
 const REQUEST_READERS: Audience = Roles(&[Role::Sales, Role::Admin, Role::Auditor]);
@@ -79,6 +81,18 @@ pub const TABLE: &[(Method, &str, Audience)] = &[
     (Method::GET, "/api/v1/audit/proof/inclusion", AUDITORS),
     (Method::GET, "/api/v1/audit/proof/consistency", AUDITORS),
     (Method::GET, "/api/v1/audit/export", AUDITORS),
+    (Method::POST, "/api/v1/notify/push", SERVICE),
+    (Method::POST, "/api/v1/notify/email", SERVICE),
+    (Method::POST, "/api/v1/notify/sms", SERVICE),
+    (Method::GET, "/api/v1/notify/status/{id}", NOTIFY_READERS),
+    (Method::GET, "/api/v1/notify/preferences", SignedIn),
+    (Method::PUT, "/api/v1/notify/preferences", SignedIn),
+    (
+        Method::PUT,
+        "/api/v1/devices/{deviceId}/push-token",
+        SignedIn,
+    ),
+    (Method::POST, "/api/v1/notify/callbacks/twilio/{id}", Public),
 ];
 
 static BY_PATH: LazyLock<HashMap<&'static str, Vec<(Method, Audience)>>> = LazyLock::new(|| {

@@ -6,6 +6,7 @@ pub mod approval;
 pub mod audit;
 pub mod auth;
 pub mod catalog;
+pub mod notify;
 pub mod request;
 pub mod schema;
 pub mod user;
@@ -23,4 +24,5 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(request::routes())
         .merge(approval::routes())
         .merge(audit::routes())
+        .merge(notify::routes())
 }

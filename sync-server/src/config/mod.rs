@@ -76,6 +76,24 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Password of `admin@athena.local` at the first start; a random one is printed without it.
     pub admin_password: Option<Secret>,
+    /// A Google service account's key file; without one, push messages go to the log.
+    pub fcm_service_account: Option<PathBuf>,
+    /// Where FCM is.
+    pub fcm_url: String,
+    /// The mail server, with its password; without one, e-mail goes to the log.
+    pub smtp_url: Option<Secret>,
+    /// The sender of e-mail.
+    pub smtp_from: Option<String>,
+    /// A certificate authority (PEM) that the mail server's certificate may be of.
+    pub smtp_ca: Option<PathBuf>,
+    /// The Twilio account; without one, SMS go to the log.
+    pub twilio_account_sid: Option<String>,
+    /// Its secret.
+    pub twilio_auth_token: Option<Secret>,
+    /// The sender of SMS.
+    pub twilio_from: Option<String>,
+    /// Where Twilio is.
+    pub twilio_url: String,
     /// Whether to make the demo organisation.
     pub demo: bool,
     /// The services this process runs; empty means all of them.
@@ -143,6 +161,15 @@ impl Default for Config {
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
             admin_password: None,
+            fcm_service_account: None,
+            fcm_url: "https://fcm.googleapis.com".to_owned(),
+            smtp_url: None,
+            smtp_from: None,
+            smtp_ca: None,
+            twilio_account_sid: None,
+            twilio_auth_token: None,
+            twilio_from: None,
+            twilio_url: "https://api.twilio.com".to_owned(),
             demo: false,
             only: BTreeSet::new(),
             kafka_brokers: None,
@@ -199,6 +226,20 @@ impl Config {
         }
         if let Some(wrong) = self.kafka_contradiction() {
             return Some(wrong);
+        }
+        if self.smtp_url.is_some() != self.smtp_from.is_some() {
+            return Some(("smtp_url", "and `smtp_from` must be given together"));
+        }
+        let twilio = [
+            self.twilio_account_sid.is_some(),
+            self.twilio_auth_token.is_some(),
+            self.twilio_from.is_some(),
+        ];
+        if twilio.contains(&true) && twilio.contains(&false) {
+            return Some((
+                "twilio_account_sid",
+                "and `twilio_auth_token` and `twilio_from` must be given together",
+            ));
         }
         let together = [Service::User, Service::Request, Service::Catalog];
         if !together.into_iter().all(|service| self.runs(service)) {

@@ -230,6 +230,60 @@ pub static SETTINGS: &[Setting] = &[
         secret
     ),
     row!(
+        fcm_service_account,
+        "key file (JSON) of the Google service account that sends push messages; unset: they go to the log",
+        |t| path(t).map(Some),
+        optional_path
+    ),
+    row!(
+        fcm_url,
+        "where Firebase Cloud Messaging is, or a proxy to it",
+        values::web_address,
+        Clone::clone
+    ),
+    row!(
+        smtp_url,
+        "mail server: `smtps://user:password@host:465`, `smtp://user:password@host:587`; unset: e-mail goes to the log",
+        smtp_url,
+        secret
+    ),
+    row!(
+        smtp_from,
+        "sender of e-mail: `Athena Budget <budget@example.com>`",
+        |t| sender(t).map(Some),
+        optional_text
+    ),
+    row!(
+        smtp_ca,
+        "certificate authority (PEM) that is trusted for the mail server, besides the system's",
+        |t| path(t).map(Some),
+        optional_path
+    ),
+    row!(
+        twilio_account_sid,
+        "Twilio account that sends SMS, `AC…`; unset: they go to the log",
+        |t| twilio_account(t).map(Some),
+        optional_text
+    ),
+    row!(
+        twilio_auth_token,
+        "its auth token, which also signs what Twilio tells",
+        some_secret,
+        secret
+    ),
+    row!(
+        twilio_from,
+        "sender of SMS: a number `+1…`, a name, or a messaging service `MG…`",
+        |t| plain_text(t).map(Some),
+        optional_text
+    ),
+    row!(
+        twilio_url,
+        "where Twilio is, or a proxy to it",
+        values::web_address,
+        Clone::clone
+    ),
+    row!(
         demo,
         "`on` makes the demo organisation",
         values::switch,
@@ -374,6 +428,46 @@ fn optional_path(value: &Option<PathBuf>) -> String {
     value
         .as_ref()
         .map_or_else(String::new, |p| p.display().to_string())
+}
+
+#[allow(
+    clippy::ref_option,
+    reason = "the table hands every field by reference"
+)]
+fn optional_text(value: &Option<String>) -> String {
+    value.clone().unwrap_or_default()
+}
+
+fn plain_text(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("must be a text, and is empty or has control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn some_secret(text: &str) -> Result<Option<Secret>, String> {
+    plain_text(text).map(|text| Some(Secret::new(text)))
+}
+
+fn sender(text: &str) -> Result<String, String> {
+    let text = plain_text(text)?;
+    domain_services::notification::channel::check_sender(&text).map(|()| text)
+}
+
+/// Never repeats the value: it holds a password.
+fn smtp_url(text: &str) -> Result<Option<Secret>, String> {
+    domain_services::notification::channel::check_smtp_url(text).map(|()| Some(Secret::new(text)))
+}
+
+fn twilio_account(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let digits = text.strip_prefix("AC").unwrap_or_default();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be an account's SID, `AC` and letters and digits".to_owned())
+    }
 }
 
 fn listen(text: &str) -> Result<std::net::SocketAddr, String> {

@@ -107,6 +107,14 @@ const PARTICULAR: &[(&str, &str, &[Answer])] = &[
         &[P(Code::NotFound)],
     ),
     ("GET", "/api/v1/audit/export", &[P(Code::NotFound)]),
+    ("POST", "/api/v1/notify/push", &[R(Rule::OpIdReused)]),
+    ("POST", "/api/v1/notify/email", &[R(Rule::OpIdReused)]),
+    ("POST", "/api/v1/notify/sms", &[R(Rule::OpIdReused)]),
+    (
+        "POST",
+        "/api/v1/notify/callbacks/twilio/{id}",
+        &[P(Code::Forbidden)],
+    ),
 ];
 
 /// Why a vote is refused.

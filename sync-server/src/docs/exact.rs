@@ -105,6 +105,7 @@ fn parameter(path: &str, name: &str) -> Option<Form> {
         "cursor" => Form::Pattern("^[0-7][0-9a-fA-F]{47}$"),
         "from" | "to" | "lastSync" => Form::Time,
         "action" | "region" => Form::Pattern(r"^[^\u0000]*$"),
+        "deviceId" => Form::Pattern(r"^[^\u0000]{1,128}$"),
         "role" => Form::OneOf(&[
             "sales", "approver", "manager", "admin", "auditor", "service",
         ]),
@@ -178,6 +179,14 @@ pub(super) fn components(components: &mut Components) {
         && let Some(RefOr::T(Schema::Object(currency))) = money.properties.get_mut("currency")
     {
         currency.enum_values = Some(Currency::all().map(|one| one.as_str().into()).collect());
+    }
+    let chosen = components.schemas.get_mut("ChosenChannels");
+    if let Some(RefOr::T(Schema::Object(chosen))) = chosen {
+        for channels in chosen.properties.values_mut() {
+            if let RefOr::T(Schema::Array(named)) = channels {
+                named.unique_items = true;
+            }
+        }
     }
     let assignment = components.schemas.get_mut("NewAssignment");
     if let Some(RefOr::T(Schema::Object(assignment))) = assignment

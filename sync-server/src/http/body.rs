@@ -67,6 +67,17 @@ pub(crate) async fn read(
     Ok((decoded, format?))
 }
 
+/// The bytes of a body that comes neither compressed nor as JSON or MessagePack.
+///
+/// # Errors
+/// 413 past the limit.
+pub(crate) async fn read_plain(
+    request: Request<Body>,
+    limits: &BodyLimits,
+) -> Result<Bytes, Problem> {
+    collect(request.into_body(), limits.wire).await
+}
+
 /// The one encoding of a body; a chain of several has no use and is refused.
 fn coding(headers: &HeaderMap) -> Result<Coding, Problem> {
     let mut values = headers.get_all(CONTENT_ENCODING).iter();

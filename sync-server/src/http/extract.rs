@@ -67,6 +67,24 @@ where
     }
 }
 
+/// The parameters of a form (`application/x-www-form-urlencoded`), in their order.
+#[derive(Debug)]
+pub struct FormBody(pub Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for FormBody
+where
+    BodyLimits: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let limits = BodyLimits::from_ref(state);
+        let bytes = body::read_plain(request, &limits).await?;
+        let parameters = form_urlencoded::parse(&bytes).into_owned();
+        Ok(Self(parameters.collect()))
+    }
+}
+
 fn decode<T: DeserializeOwned>(
     bytes: &[u8],
     format: Format,

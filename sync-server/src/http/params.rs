@@ -172,6 +172,21 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     }
 }
 
+/// The `{deviceId}` of a path: any text, as at login.
+#[derive(Debug, Clone)]
+pub struct PathDevice(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathDevice {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::invalid("/path/deviceId", "must be UTF-8"))?;
+        Ok(Self(text))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

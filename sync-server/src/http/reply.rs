@@ -41,6 +41,13 @@ impl Accepted {
         }
     }
 
+    /// 202 with what will be done.
+    pub fn queued<T: Serialize>(self, value: T) -> Answer<T> {
+        let mut answer = self.ok(value);
+        answer.status = StatusCode::ACCEPTED;
+        answer
+    }
+
     /// 201 with the new record and where it is.
     pub fn created<T: Serialize>(self, value: T, location: &str) -> Answer<T> {
         let mut answer = self.ok(value);

@@ -8,6 +8,7 @@ use domain_services::catalog::CatalogError;
 use domain_services::db::DbError;
 use domain_services::identity::Forbidden;
 use domain_services::invalid::Invalid;
+use domain_services::notification::NotificationError;
 use domain_services::request::RequestError;
 use domain_services::user::UserError;
 use sync_core::wire::EnvelopeError;
@@ -121,6 +122,19 @@ impl From<RequestError> for Problem {
             RequestError::Db(error) => error.into(),
             RequestError::Shared(error) if error.is_unavailable() => Self::unavailable(error),
             RequestError::Shared(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<NotificationError> for Problem {
+    fn from(error: NotificationError) -> Self {
+        let said = error.to_string();
+        match error {
+            NotificationError::NotFound => Self::new(Code::NotFound, said),
+            NotificationError::KeyReused => Self::rule("op_id_reused", said),
+            NotificationError::SessionEnded => Self::new(Code::SessionRevoked, said),
+            NotificationError::Invalid(problems) => problems.into(),
+            NotificationError::Db(error) => error.into(),
         }
     }
 }

@@ -7,11 +7,13 @@
 mod approval;
 mod audit;
 mod catalog;
+mod notify;
 mod request;
 mod user;
 
 pub use approval::*;
 pub use audit::*;
 pub use catalog::*;
+pub use notify::*;
 pub use request::*;
 pub use user::*;

@@ -4,6 +4,7 @@
 mod approvals;
 mod audit;
 mod catalogue;
+mod notify;
 mod people;
 mod requests;
 
@@ -34,7 +35,8 @@ pub(super) fn add(components: &mut Components) {
         .chain(catalogue::all())
         .chain(requests::all())
         .chain(approvals::all())
-        .chain(audit::all());
+        .chain(audit::all())
+        .chain(notify::all());
     for (name, example) in all {
         let Some(RefOr::T(schema)) = components.schemas.get_mut(name) else {
             continue; // a test finds bodies without an example

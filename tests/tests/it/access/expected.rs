@@ -69,6 +69,16 @@ pub(super) const EXPECTED: &[(&str, Of, &str)] = &[
     ("POST /api/v1/approvals/{id}/reject", Nothing, "401 403 404 403 403 403"),
     ("POST /api/v1/approvals/{id}/rollback", AnothersApproval, "401 403 404 403 403 403"),
     ("POST /api/v1/approvals/{id}/rollback", Nothing, "401 403 404 403 403 403"),
+    // Other programs send messages; everybody says how to be told.
+    ("POST /api/v1/notify/push", Of::None, "401 403 403 403 403 202"),
+    ("POST /api/v1/notify/email", Of::None, "401 403 403 403 403 202"),
+    ("POST /api/v1/notify/sms", Of::None, "401 403 403 403 403 202"),
+    ("GET /api/v1/notify/status/{id}", Nothing, "401 403 403 404 403 404"),
+    ("GET /api/v1/notify/preferences", Of::None, "401 200 200 200 200 200"),
+    ("PUT /api/v1/notify/preferences", Of::None, "401 200 200 200 200 200"),
+    ("PUT /api/v1/devices/{deviceId}/push-token", Of::None, "401 204 204 204 204 204"),
+    // Twilio signs; nobody else can.
+    ("POST /api/v1/notify/callbacks/twilio/{id}", Nothing, "403 403 403 403 403 403"),
     // Admins. Without the role, a person who exists and one who does not look the same.
     ("GET /api/v1/users/{id}", Own, "- 200 200 200 200 200"),
     ("GET /api/v1/users/{id}", Another, "401 403 403 200 403 403"),

@@ -1,0 +1,348 @@
+//! Sends what is due: takes rows for a while, sends outside any transaction, notes what came of it.
+//!
+//! Any number of nodes may do it at once. A row is one node's as long as its lease lasts; a node that
+//! dies gives its rows back by letting it run out.
+
+mod outcome;
+mod prepare;
+
+use super::backoff;
+use super::breaker::Breaker;
+use super::channel::{Channels, Outgoing, Receipt, Refusal, Target};
+use super::model::{Channel, Rendered};
+use super::service::NotificationService;
+use super::store::{self, Change, Expected};
+use crate::db::DbError;
+use futures_util::future::join_all;
+use outcome::{Told, outcome};
+use prepare::{Prepared, Step, prepare};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How long a row belongs to the node that sends it.
+const LEASE_US: i64 = 60 * 1_000_000;
+/// How long sending may take: well within the lease.
+const SEND_MAX: Duration = Duration::from_secs(30);
+/// Rows of one turn.
+const CLAIM_MAX: i64 = 8;
+/// Turns of one channel at a time: so many times [`CLAIM_MAX`] messages are on their way at most.
+const WORKERS: usize = 4;
+/// How often a queue is looked at without being woken: by another node's rows, by what is due later.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Sends notifications. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Parts>);
+
+struct Parts {
+    service: NotificationService,
+    channels: Channels,
+    breakers: [Mutex<Breaker>; 3],
+    /// Calls the other workers of a channel.
+    busy: [watch::Sender<()>; 3],
+}
+
+impl std::fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dispatcher").finish_non_exhaustive()
+    }
+}
+
+impl Dispatcher {
+    /// A dispatcher of this service's queue to these channels.
+    #[must_use]
+    pub fn new(service: NotificationService, channels: Channels) -> Self {
+        Self(Arc::new(Parts {
+            service,
+            channels,
+            breakers: std::array::from_fn(|_| Mutex::default()),
+            busy: std::array::from_fn(|_| watch::Sender::new(())),
+        }))
+    }
+
+    /// Runs until `stop`; what is on its way then is waited for, as long as the caller waits.
+    pub async fn run(self, stop: CancellationToken) {
+        let workers = Channel::ALL
+            .into_iter()
+            .flat_map(|channel| (0..WORKERS).map(move |number| (channel, number)))
+            .map(|(channel, number)| {
+                let busy = self.0.busy[channel.index()].subscribe();
+                if number == 0 {
+                    tokio::spawn(self.clone().watch(channel, stop.clone()))
+                } else {
+                    tokio::spawn(self.clone().help(channel, busy, stop.clone()))
+                }
+            });
+        for worker in workers.collect::<Vec<_>>() {
+            let _ = worker.await;
+        }
+    }
+
+    /// The worker that looks: when something was queued here, and every now and then.
+    async fn watch(self, channel: Channel, stop: CancellationToken) {
+        let mut queued = self.0.service.watch_queue();
+        while !stop.is_cancelled() {
+            queued.mark_unchanged();
+            if self.turn_or_tell(channel, true).await > 0 {
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = tokio::time::timeout(LOOK_EVERY, queued.changed()) => {}
+            }
+        }
+    }
+
+    /// A worker that helps while there is more than one turn's worth. It looks at nothing by itself: an
+    /// empty queue costs one look a channel.
+    async fn help(self, channel: Channel, mut busy: watch::Receiver<()>, stop: CancellationToken) {
+        while let Some(Ok(())) = stop.run_until_cancelled(busy.changed()).await {
+            while !stop.is_cancelled() && self.turn_or_tell(channel, false).await > 0 {}
+        }
+    }
+
+    async fn turn_or_tell(&self, channel: Channel, calls_help: bool) -> usize {
+        match self.turn_calling(channel, None, calls_help).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::warn!(%error, channel = channel.name(), "notifications wait");
+                metrics::counter!("athena_notification_turns_failed_total", "channel" => channel.name())
+                    .increment(1);
+                0
+            }
+        }
+    }
+
+    /// Takes what is due on a channel at `now_us` (none: by the database's clock), up to a handful, and
+    /// sends it. Returns how many rows that were.
+    ///
+    /// # Errors
+    /// The database's. Rows that were taken are free again when their lease has run out.
+    pub async fn turn(&self, channel: Channel, now_us: Option<i64>) -> Result<usize, DbError> {
+        self.turn_calling(channel, now_us, false).await
+    }
+
+    async fn turn_calling(
+        &self,
+        channel: Channel,
+        now_us: Option<i64>,
+        calls_help: bool,
+    ) -> Result<usize, DbError> {
+        // By this node's clock, which may differ: whether a row is due is asked again when it is taken.
+        let about_us = now_us.unwrap_or_else(|| self.0.service.db().ids().now_us() + LEASE_US);
+        if !store::is_due(self.0.service.db(), channel, about_us).await? {
+            return Ok(0);
+        }
+        let permitted = self.breaker(channel).permit(CLAIM_MAX, self.now_us(now_us));
+        if permitted == 0 {
+            return Ok(0);
+        }
+        let steps = self.claim(channel, now_us, permitted).await;
+        let steps = match steps {
+            Ok(steps) => steps,
+            Err(error) => {
+                self.breaker(channel).unused();
+                return Err(error);
+            }
+        };
+        let taken = steps.taken;
+        if calls_help && i64::try_from(taken) == Ok(CLAIM_MAX) {
+            self.0.busy[channel.index()].send_replace(());
+        }
+        if steps.ready.is_empty() {
+            self.breaker(channel).unused();
+        }
+        let sent = steps.ready.into_iter().map(|prepared| async {
+            let told = self.send(channel, &prepared).await;
+            (prepared, told)
+        });
+        for (prepared, told) in join_all(sent).await {
+            self.note(channel, now_us, prepared, told).await?;
+        }
+        if taken > 0 {
+            self.0.service.wake.ring();
+        }
+        Ok(taken)
+    }
+
+    fn breaker(&self, channel: Channel) -> MutexGuard<'_, Breaker> {
+        self.0.breakers[channel.index()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Breakers are this node's own, and so is their clock.
+    fn now_us(&self, given: Option<i64>) -> i64 {
+        given.unwrap_or_else(|| self.0.service.db().ids().now_us())
+    }
+
+    /// Takes rows and looks at their state again, in one transaction: what is no longer true, or cannot
+    /// be sent, is settled in it.
+    async fn claim(
+        &self,
+        channel: Channel,
+        now_us: Option<i64>,
+        limit: i64,
+    ) -> Result<Claimed, DbError> {
+        self.0
+            .service
+            .db()
+            .write(move |tx| {
+                Box::pin(async move {
+                    let now_us = match now_us {
+                        Some(now_us) => now_us,
+                        None => tx.now_us().await?,
+                    };
+                    let lease_us = now_us + LEASE_US;
+                    let rows = store::claim(tx, channel, now_us, lease_us, limit).await?;
+                    let facts = store::facts(tx, channel, &rows).await?;
+                    let mut claimed = Claimed {
+                        taken: rows.len(),
+                        ready: Vec::new(),
+                    };
+                    for row in rows {
+                        match prepare(channel, row, &facts, now_us) {
+                            Step::Send(prepared) => claimed.ready.push(*prepared),
+                            Step::PutBack(back) => store::put_back(tx, back).await?,
+                            Step::Settle(settled) => {
+                                count(channel, settled.outcome, settled.reason.as_deref());
+                                store::change(tx, now_us, Expected::Queued, *settled).await?;
+                            }
+                        }
+                    }
+                    Ok(claimed)
+                })
+            })
+            .await
+    }
+
+    /// Sends one message to all its targets at once.
+    async fn send(&self, channel: Channel, prepared: &Prepared) -> Told {
+        let deliver = self.0.channels.of(channel);
+        let each = prepared.targets.iter().map(|target| async {
+            let sent = tokio::time::timeout(SEND_MAX, deliver.deliver(&prepared.message, target));
+            let told = sent.await.unwrap_or_else(|_| {
+                Err(Refusal::Later {
+                    detail: "no answer in time".to_owned(),
+                    after: None,
+                    provider_is_down: true,
+                })
+            });
+            (target.clone(), told)
+        });
+        join_all(each).await
+    }
+
+    /// Notes what came of a message.
+    async fn note(
+        &self,
+        channel: Channel,
+        now_us: Option<i64>,
+        prepared: Prepared,
+        told: Told,
+    ) -> Result<(), DbError> {
+        self.count_for_breaker(channel, now_us, &told);
+        let logged = logged(&prepared.message, &told);
+        let chance = u64::from_be_bytes(self.0.service.db().ids().bytes());
+        let lease_us = prepared.lease_us;
+        let id = prepared.message.id;
+        let outcome = outcome(channel, prepared, told);
+        count(channel, outcome.word, outcome.reason.as_deref());
+        if let Some(detail) = &outcome.detail {
+            tracing::warn!(%id, channel = channel.name(), outcome = outcome.word, detail, "a notification was not taken");
+        }
+        self.0
+            .service
+            .db()
+            .write(move |tx| {
+                let (outcome, logged) = (outcome.clone(), logged.clone());
+                Box::pin(async move {
+                    let now_us = match now_us {
+                        Some(now_us) => now_us,
+                        None => tx.now_us().await?,
+                    };
+                    let due_us = outcome.again.map(|again| {
+                        now_us.saturating_add(backoff::pause_us(outcome.tries, chance, again.after))
+                    });
+                    let change = Change {
+                        id,
+                        status: outcome.status,
+                        reason: outcome.reason,
+                        outcome: outcome.word,
+                        detail: outcome.detail,
+                        due_us,
+                        provider_id: outcome.provider_id,
+                        taken_by: outcome.taken_by,
+                    };
+                    // Another node may have taken the row over when the lease ran out; that this one
+                    // succeeded counts all the same.
+                    let expected = match due_us {
+                        Some(_) => Expected::Leased(lease_us),
+                        None => Expected::Queued,
+                    };
+                    store::change(tx, now_us, expected, change).await?;
+                    store::drop_tokens(tx, outcome.gone).await?;
+                    if let Some((address, rendered)) = logged {
+                        store::keep_logged(tx, now_us, id, channel.name(), address, rendered)
+                            .await?;
+                    }
+                    Ok::<_, DbError>(())
+                })
+            })
+            .await
+    }
+
+    fn count_for_breaker(&self, channel: Channel, now_us: Option<i64>, told: &Told) {
+        let down = told.iter().any(|(_, told)| {
+            matches!(
+                told,
+                Err(Refusal::Later {
+                    provider_is_down: true,
+                    ..
+                })
+            )
+        });
+        let now_us = self.now_us(now_us);
+        let mut breaker = self.breaker(channel);
+        if !down {
+            breaker.succeeded();
+        } else if breaker.failed(now_us) {
+            tracing::error!(
+                channel = channel.name(),
+                "the provider is away; its notifications wait"
+            );
+        }
+        let open = f64::from(u8::from(breaker.is_open()));
+        metrics::gauge!("athena_notification_breaker_open", "channel" => channel.name()).set(open);
+    }
+}
+
+struct Claimed {
+    taken: usize,
+    ready: Vec<Prepared>,
+}
+
+fn count(channel: Channel, outcome: &'static str, reason: Option<&str>) {
+    metrics::counter!("athena_notifications_total", "channel" => channel.name(), "outcome" => outcome)
+        .increment(1);
+    if outcome == "failed" {
+        let reason = reason.unwrap_or("unknown").to_owned();
+        metrics::counter!("athena_notifications_failed_total", "channel" => channel.name(), "reason" => reason)
+            .increment(1);
+    }
+}
+
+/// What the log channel is to keep.
+fn logged(message: &Outgoing, told: &Told) -> Option<(String, Rendered)> {
+    let is_logged =
+        |told: &Result<Receipt, Refusal>| told.as_ref().is_ok_and(|told| told.is_logged);
+    let targets: Vec<&Target> = told
+        .iter()
+        .filter(|(_, told)| is_logged(told))
+        .map(|(target, _)| target)
+        .collect();
+    let addresses: Vec<&str> = targets.iter().map(|target| target.shown()).collect();
+    (!addresses.is_empty()).then(|| (addresses.join(", "), message.rendered.clone()))
+}

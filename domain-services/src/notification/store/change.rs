@@ -1,0 +1,258 @@
+//! What becomes of a row: its state, the attempt that led to it, and the event that tells others.
+
+use super::super::model::{Rendered, Status};
+use super::json;
+use crate::db::{DbError, Tx, sql};
+use crate::events::{self, NotificationChanged};
+use crate::outbox::{self, NewEvent};
+use crate::time::Time;
+use uuid::Uuid;
+
+/// A row after a change, as others are told of it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct Changed {
+    pub(super) id: Uuid,
+    pub(super) channel: String,
+    pub(super) template: String,
+    pub(super) status: String,
+    pub(super) reason: Option<String>,
+    pub(super) recipient_id: Option<Uuid>,
+    pub(super) request_id: Option<Uuid>,
+    pub(super) event_id: Option<Uuid>,
+    pub(super) traceparent: Option<String>,
+    pub(super) version: i64,
+}
+
+/// Writes the events of rows that have changed. What is queued (again) is told to nobody.
+pub(super) async fn tell(tx: &mut Tx, now_us: i64, changed: &[Changed]) -> Result<(), DbError> {
+    let mut told = Vec::new();
+    for row in changed {
+        let status: Status = super::word(&row.status)?;
+        let kind = match status {
+            Status::Queued => continue,
+            Status::Sent => events::NOTIFICATION_SENT,
+            Status::Delivered => events::NOTIFICATION_DELIVERED,
+            Status::Cancelled => events::NOTIFICATION_CANCELLED,
+            Status::Bounced | Status::Undelivered | Status::Failed => events::NOTIFICATION_FAILED,
+        };
+        let data = NotificationChanged {
+            id: row.id,
+            channel: super::word(&row.channel)?,
+            template: row.template.clone(),
+            status,
+            reason: row.reason.clone(),
+            recipient_id: row.recipient_id,
+            request_id: row.request_id,
+            event_id: row.event_id,
+            at: Time(now_us),
+        };
+        let event = NewEvent::new(kind, row.id, row.version, &data)?;
+        told.push(event.traced(row.traceparent.clone()));
+    }
+    outbox::append(tx, now_us, &told).await
+}
+
+/// What a change supposes of the row.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::notification) enum Expected {
+    /// It is queued: a provider's word that it was delivered may have come before this node's that it
+    /// was sent.
+    Queued,
+    /// It is queued, and this node's to send: another one may have taken it over.
+    Leased(i64),
+}
+
+/// What becomes of a row that was to be sent.
+#[derive(Debug, Clone)]
+pub(in crate::notification) struct Change {
+    pub(in crate::notification) id: Uuid,
+    pub(in crate::notification) status: Status,
+    /// Why, in a word.
+    pub(in crate::notification) reason: Option<String>,
+    /// What the attempt is called.
+    pub(in crate::notification) outcome: &'static str,
+    /// What the attempt says, for people. It names no address.
+    pub(in crate::notification) detail: Option<String>,
+    /// When it is tried again, if it is queued.
+    pub(in crate::notification) due_us: Option<i64>,
+    pub(in crate::notification) provider_id: Option<String>,
+    /// Devices that have it.
+    pub(in crate::notification) taken_by: Vec<String>,
+}
+
+/// Changes a row; false when it is not as expected, and nothing was written.
+pub(in crate::notification) async fn change(
+    tx: &mut Tx,
+    now_us: i64,
+    expected: Expected,
+    change: Change,
+) -> Result<bool, DbError> {
+    let lease_us = match expected {
+        Expected::Queued => None,
+        Expected::Leased(lease_us) => Some(lease_us),
+    };
+    let taken_by = json(&change.taken_by)?;
+    let row: Option<Changed> = crate::db::sql_by_engine(
+        "update notification set status = $2, reason = $3, due_us = coalesce($4, due_us), lease_us = null,
+             provider_id = coalesce($5, provider_id), taken_by = $6::jsonb, version = version + 1, updated_us = $7
+         where id = $1 and status = 'queued' and ($8::bigint is null or lease_us = $8)
+         returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
+        "update notification set status = $2, reason = $3, due_us = coalesce($4, due_us), lease_us = null,
+             provider_id = coalesce($5, provider_id), taken_by = $6, version = version + 1, updated_us = $7
+         where id = $1 and status = 'queued' and ($8 is null or lease_us = $8)
+         returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
+    )
+    .bind(change.id)
+    .bind(change.status.name().to_owned())
+    .bind(change.reason)
+    .bind(change.due_us)
+    .bind(change.provider_id)
+    .bind(taken_by)
+    .bind(now_us)
+    .bind(lease_us)
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else {
+        return Ok(false);
+    };
+    attempt(tx, now_us, &row, change.outcome, change.detail).await?;
+    tell(tx, now_us, &[row]).await?;
+    Ok(true)
+}
+
+pub(super) async fn attempt(
+    tx: &mut Tx,
+    now_us: i64,
+    row: &Changed,
+    outcome: &'static str,
+    detail: Option<String>,
+) -> Result<(), DbError> {
+    sql(
+        "insert into attempt (notification_id, number, at_us, outcome, detail) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+    )
+    .bind(row.id)
+    .bind(row.version)
+    .bind(now_us)
+    .bind(outcome.to_owned())
+    .bind(detail)
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// A row that is not tried now, and why.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::notification) struct PutBack {
+    pub(in crate::notification) id: Uuid,
+    pub(in crate::notification) due_us: i64,
+    pub(in crate::notification) reason: &'static str,
+}
+
+/// Gives a claimed row back: it was not tried, and nothing is told of it.
+pub(in crate::notification) async fn put_back(tx: &mut Tx, back: PutBack) -> Result<(), DbError> {
+    sql(
+        "update notification set lease_us = null, attempts = attempts - 1, due_us = $2, reason = $3
+         where id = $1 and status = 'queued'",
+    )
+    .bind(back.id)
+    .bind(back.due_us)
+    .bind(back.reason.to_owned())
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Forgets tokens that the push service does not know any more.
+pub(in crate::notification) async fn drop_tokens(
+    tx: &mut Tx,
+    tokens: Vec<String>,
+) -> Result<(), DbError> {
+    for token in tokens {
+        sql("delete from push_token where token = $1")
+            .bind(token)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// What a provider tells of a message later.
+#[derive(Debug, Clone)]
+pub(in crate::notification) struct ToldLater {
+    pub(in crate::notification) id: Uuid,
+    pub(in crate::notification) status: Status,
+    pub(in crate::notification) reason: Option<String>,
+    pub(in crate::notification) provider_id: String,
+}
+
+/// Takes a provider's word. It may come before this node has noted that the message was sent, more than
+/// once, and out of order: what is delivered stays delivered. False when there is no such message.
+pub(in crate::notification) async fn told_later(
+    tx: &mut Tx,
+    now_us: i64,
+    told: ToldLater,
+) -> Result<bool, DbError> {
+    let there: Option<(Uuid,)> = sql(
+        "select id from notification where id = $1 and channel = 'sms'
+         and (provider_id is null or provider_id = $2)",
+    )
+    .bind(told.id)
+    .bind(told.provider_id.clone())
+    .fetch_optional(&mut *tx)
+    .await?;
+    if there.is_none() {
+        return Ok(false);
+    }
+    let row: Option<Changed> = sql(
+        "update notification set status = $2, reason = $3, lease_us = null, provider_id = $4,
+             version = version + 1, updated_us = $5
+         where id = $1 and status <> $2 and status in ('queued', 'sent', 'undelivered')
+             and (provider_id is null or provider_id = $4)
+         returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
+    )
+    .bind(told.id)
+    .bind(told.status.name().to_owned())
+    .bind(told.reason.clone())
+    .bind(told.provider_id)
+    .bind(now_us)
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(row) = row {
+        attempt(tx, now_us, &row, told.status.name(), told.reason).await?;
+        tell(tx, now_us, &[row]).await?;
+    }
+    Ok(true)
+}
+
+/// Messages of the log channel that are kept.
+const LOGGED_MAX: i64 = 1_000;
+
+/// Keeps what a channel without settings would have sent, the last [`LOGGED_MAX`] of them.
+pub(in crate::notification) async fn keep_logged(
+    tx: &mut Tx,
+    now_us: i64,
+    id: Uuid,
+    channel: &'static str,
+    address: String,
+    rendered: Rendered,
+) -> Result<(), DbError> {
+    sql(
+        "insert into logged_message (notification_id, at_us, channel, address, subject, body)
+         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+    )
+    .bind(id)
+    .bind(now_us)
+    .bind(channel.to_owned())
+    .bind(address)
+    .bind(rendered.subject)
+    .bind(rendered.body)
+    .execute(&mut *tx)
+    .await?;
+    sql("delete from logged_message where at_us <
+            (select at_us from logged_message order by at_us desc limit 1 offset $1)")
+    .bind(LOGGED_MAX)
+    .execute(tx)
+    .await
+    .map(|_| ())
+}

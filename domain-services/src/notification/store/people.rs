@@ -1,0 +1,155 @@
+//! People, their phones and their wishes.
+
+use super::super::preferences::Preferences;
+use crate::db::{Db, DbError, IdList, Tx, sql, sql_by_engine};
+use crate::events::User;
+use crate::identity::Role;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// How long the end of a session is remembered: access tokens of it are good for less.
+const ENDED_REMEMBERED_US: i64 = 3_600 * 1_000_000;
+
+/// Takes a person's event. An older version never overwrites a newer one.
+pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Result<(), DbError> {
+    let approves = person.active && person.roles.has(Role::Approver);
+    sql(
+        "insert into person as p (id, email, name, locale, active, approves, version)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (id) do update set
+             email = excluded.email, name = excluded.name, locale = excluded.locale,
+             active = excluded.active, approves = excluded.approves, version = excluded.version
+         where p.version < excluded.version",
+    )
+    .bind(person.id)
+    .bind(person.email)
+    .bind(person.name)
+    .bind(person.locale)
+    .bind(person.active)
+    .bind(approves)
+    .bind(person.version)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A person who left gets no push messages, and none after coming back until a phone says where.
+pub(in crate::notification) async fn forget_phones(
+    tx: &mut Tx,
+    person_id: Uuid,
+) -> Result<(), DbError> {
+    sql("delete from push_token where person_id = $1")
+        .bind(person_id)
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
+
+/// The phones of sessions that ended get no push messages.
+pub(in crate::notification) async fn end_sessions(
+    tx: &mut Tx,
+    sessions: Vec<Uuid>,
+) -> Result<(), DbError> {
+    let now_us = tx.now_us().await?;
+    sql("delete from ended_session where ended_us < $1")
+        .bind(now_us - ENDED_REMEMBERED_US)
+        .execute(&mut *tx)
+        .await?;
+    sql_by_engine(
+        "insert into ended_session (session_id, ended_us)
+         select id, $2 from unnest($1) as id on conflict do nothing",
+        "insert into ended_session (session_id, ended_us)
+         select unhex(value), $2 from json_each($1) where true on conflict do nothing",
+    )
+    .bind(IdList(sessions.clone()))
+    .bind(now_us)
+    .execute(&mut *tx)
+    .await?;
+    sql_by_engine(
+        "delete from push_token where session_id = any($1)",
+        "delete from push_token where session_id in (select unhex(value) from json_each($1))",
+    )
+    .bind(IdList(sessions))
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
+
+/// Where a phone takes push messages.
+#[derive(Debug, Clone)]
+pub(in crate::notification) struct NewToken {
+    pub(in crate::notification) token: String,
+    pub(in crate::notification) person_id: Uuid,
+    pub(in crate::notification) device_id: String,
+    pub(in crate::notification) session_id: Uuid,
+    pub(in crate::notification) platform: String,
+}
+
+/// Notes where a phone takes push messages; false when its session has ended. A token has one owner: a
+/// phone that somebody else signed in on is no longer the first person's.
+pub(in crate::notification) async fn put_token(
+    tx: &mut Tx,
+    new: NewToken,
+) -> Result<bool, DbError> {
+    let ended: Option<(i64,)> = sql("select ended_us from ended_session where session_id = $1")
+        .bind(new.session_id)
+        .fetch_optional(&mut *tx)
+        .await?;
+    if ended.is_some() {
+        return Ok(false);
+    }
+    let now_us = tx.now_us().await?;
+    sql("delete from push_token where person_id = $1 and device_id = $2 and token <> $3")
+        .bind(new.person_id)
+        .bind(new.device_id.clone())
+        .bind(new.token.clone())
+        .execute(&mut *tx)
+        .await?;
+    sql(
+        "insert into push_token (token, person_id, device_id, session_id, platform, updated_us)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict (token) do update set
+             person_id = excluded.person_id, device_id = excluded.device_id,
+             session_id = excluded.session_id, platform = excluded.platform, updated_us = excluded.updated_us",
+    )
+    .bind(new.token)
+    .bind(new.person_id)
+    .bind(new.device_id)
+    .bind(new.session_id)
+    .bind(new.platform)
+    .bind(now_us)
+    .execute(tx)
+    .await?;
+    Ok(true)
+}
+
+/// A person's wishes; the defaults where none were told.
+pub(in crate::notification) async fn preferences_of(
+    db: &Db,
+    person_id: Uuid,
+) -> Result<Preferences, DbError> {
+    let row: Option<(Json<Preferences>,)> = sql("select body from preference where person_id = $1")
+        .bind(person_id)
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|(body,)| body.0).unwrap_or_default())
+}
+
+/// Replaces a person's wishes.
+pub(in crate::notification) async fn put_preferences(
+    tx: &mut Tx,
+    person_id: Uuid,
+    preferences: Preferences,
+) -> Result<(), DbError> {
+    let now_us = tx.now_us().await?;
+    sql(
+        "insert into preference (person_id, body, updated_us) values ($1, $2, $3)
+         on conflict (person_id) do update set body = excluded.body, updated_us = excluded.updated_us",
+    )
+    .bind(person_id)
+    .bind(Json(preferences))
+    .bind(now_us)
+    .execute(tx)
+    .await
+    .map(|_| ())
+}
