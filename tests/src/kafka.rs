@@ -161,6 +161,14 @@ impl Broker {
         (variables, prefix)
     }
 
+    /// The same for a node with a name: killed and started again, it has its partitions back at once.
+    #[must_use]
+    pub fn variables_of_a_node(&self) -> (Vec<(&'static str, String)>, String) {
+        let (mut variables, prefix) = self.variables();
+        variables.push(("ATHENA_KAFKA_INSTANCE", "node-1".to_owned()));
+        (variables, prefix)
+    }
+
     async fn wait_ready(&self) {
         let client: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.address())

@@ -68,7 +68,7 @@ async fn all_is_heard(server: &Process, broker: &Broker, prefix: &str) {
 /// A relay that was killed between publishing and marking publishes again.
 async fn published_and_not_marked(engine: Engine) {
     let broker = Broker::shared().await;
-    let (variables, prefix) = broker.variables();
+    let (variables, prefix) = broker.variables_of_a_node();
     let mut server = Process::start_new(engine, variables).await;
     some_story(&server).await;
     all_is_heard(&server, broker, &prefix).await;
@@ -90,7 +90,7 @@ async fn published_and_not_marked(engine: Engine) {
 /// stands in the tables counts, and not what the cluster believes was read.
 async fn read_again_from_where_the_tables_say(engine: Engine) {
     let broker = Broker::shared().await;
-    let (variables, prefix) = broker.variables();
+    let (variables, prefix) = broker.variables_of_a_node();
     let mut server = Process::start_new(engine, variables).await;
     some_story(&server).await;
     all_is_heard(&server, broker, &prefix).await;

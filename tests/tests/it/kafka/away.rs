@@ -61,14 +61,10 @@ async fn nobody_waits_for_kafka(engine: Engine) {
     server.stop().await;
 }
 
+/// A broker that was killed takes a quarter of a minute to come back: on both engines in the long run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_waits_for_kafka_on_postgres() {
+async fn nobody_waits() {
     Box::pin(nobody_waits_for_kafka(Engine::Postgres)).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_waits_for_kafka_on_sqlite() {
-    // A broker that is killed takes a quarter of a minute to come back: on both engines in the long run.
     if long_run() {
         Box::pin(nobody_waits_for_kafka(Engine::Sqlite)).await;
     }

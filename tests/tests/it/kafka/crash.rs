@@ -49,7 +49,7 @@ async fn vote_until_it_is_gone(mut phone: Phone) {
 async fn killed_in_mid_load(engine: Engine) {
     let kills = if long_run() { 30 } else { 3 };
     let broker = Broker::shared().await;
-    let (variables, prefix) = broker.variables();
+    let (variables, prefix) = broker.variables_of_a_node();
     let mut server = Process::start_over(engine, variables).await;
     let told = server.count("request", SUBMITTED).await;
     let fields = super::person(&server, "sales1")

@@ -67,7 +67,7 @@ fn said(output: &Output) -> String {
 
 async fn a_poisoned_event(engine: Engine) {
     let broker = Broker::shared().await;
-    let (variables, prefix) = broker.variables();
+    let (variables, prefix) = broker.variables_of_a_node();
     let mut server = Process::start_over(engine, variables).await;
     let parked = "select count(*) from dead_letter";
     let (bad, good) = (Uuid::from_u128(0xbad << 64), Uuid::from_u128(0x600d << 64));
