@@ -149,6 +149,26 @@ impl Broker {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The variables of a process that uses it, under a prefix of its own; and the prefix.
+    #[must_use]
+    pub fn variables(&self) -> (Vec<(&'static str, String)>, String) {
+        let prefix = Self::prefix();
+        let variables = vec![
+            ("ATHENA_KAFKA_BROKERS", self.address()),
+            ("ATHENA_KAFKA_TOPIC_PREFIX", prefix.clone()),
+            ("ATHENA_KAFKA_PARTITIONS", "3".to_owned()),
+        ];
+        (variables, prefix)
+    }
+
+    /// The same for a node with a name: killed and started again, it has its partitions back at once.
+    #[must_use]
+    pub fn variables_of_a_node(&self) -> (Vec<(&'static str, String)>, String) {
+        let (mut variables, prefix) = self.variables();
+        variables.push(("ATHENA_KAFKA_INSTANCE", "node-1".to_owned()));
+        (variables, prefix)
+    }
+
     async fn wait_ready(&self) {
         let client: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.address())

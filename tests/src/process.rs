@@ -3,6 +3,9 @@
 use crate::actor::Actor;
 use crate::database::{Data, Engine};
 use crate::server::http_client;
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -17,6 +20,7 @@ pub struct Process {
     child: Child,
     port: u16,
     client: reqwest::Client,
+    more: Vec<(&'static str, String)>,
 }
 
 /// The variable that says what a first start makes.
@@ -24,13 +28,36 @@ type First = (&'static str, &'static str);
 const DEMO: First = ("ATHENA_DEMO", "on");
 const FIRST_ADMIN: First = ("ATHENA_ADMIN_PASSWORD", "a first admin");
 
+/// What must come may take so long.
+const COUNT_MAX: Duration = Duration::from_secs(60);
+
 /// A start may take so long in a test on a loaded machine before it is given up.
 const READY_MAX: Duration = Duration::from_secs(30);
 
 impl Process {
     /// Starts the binary on a copy of the demo organisation.
     pub async fn start(engine: Engine) -> Self {
-        let mut process = Self::launch(Data::demo(engine).await, DEMO);
+        Self::start_over(engine, Vec::new()).await
+    }
+
+    /// The same with more variables.
+    pub async fn start_over(engine: Engine, more: Vec<(&'static str, String)>) -> Self {
+        let mut process = Self::launch(Data::demo(engine).await, DEMO, more);
+        process.wait_ready().await;
+        process
+    }
+
+    /// Starts the binary on nothing: it makes the demo organisation itself.
+    pub async fn start_new(engine: Engine, more: Vec<(&'static str, String)>) -> Self {
+        let mut process = Self::launch(Data::empty(engine).await, DEMO, more);
+        process.wait_ready().await;
+        process
+    }
+
+    /// Another node on the same `PostgreSQL` database; it [leaves](Self::leave) first.
+    pub async fn beside(&self) -> Self {
+        let data = self.data().beside();
+        let mut process = Self::launch(data, DEMO, self.more.clone());
         process.wait_ready().await;
         process
     }
@@ -41,23 +68,24 @@ impl Process {
         let data = Data::empty(Engine::Postgres).await;
         let beside = data.beside();
         let (mut one, mut two) = (
-            Self::launch(data, FIRST_ADMIN),
-            Self::launch(beside, FIRST_ADMIN),
+            Self::launch(data, FIRST_ADMIN, Vec::new()),
+            Self::launch(beside, FIRST_ADMIN, Vec::new()),
         );
         one.wait_ready().await;
         two.wait_ready().await;
         (one, two)
     }
 
-    fn launch(data: Data, first: First) -> Self {
+    fn launch(data: Data, first: First, more: Vec<(&'static str, String)>) -> Self {
         let port = free_port();
-        let child = spawn(&data, port, first);
+        let child = spawn(&data, port, first, &more);
         Self {
             ready_after: Duration::ZERO,
             data: Some(data),
             child,
             port,
             client: http_client(),
+            more,
         }
     }
 
@@ -97,6 +125,7 @@ impl Process {
 
     /// SIGKILL: nothing is flushed, nothing is said.
     pub fn kill(&mut self) {
+        // Also of one that is dead already.
         self.child.kill().expect("killing the server");
         self.child.wait().expect("its end");
     }
@@ -104,7 +133,7 @@ impl Process {
     /// Starts it again on the same data and another port, after a kill.
     pub async fn start_again(&mut self) {
         self.port = free_port();
-        self.child = spawn(self.data(), self.port, DEMO);
+        self.child = spawn(self.data(), self.port, DEMO, &self.more);
         self.client = http_client();
         self.wait_ready().await;
     }
@@ -112,15 +141,75 @@ impl Process {
     /// Runs `athena rebuild` on the data of a server that was killed.
     #[must_use]
     pub fn rebuild(&self) -> Output {
+        self.run(&["rebuild"])
+    }
+
+    /// Runs an `athena` command on its data; on `SQLite` kill it first.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(Self::binary("athena"));
         command
-            .arg("rebuild")
+            .args(arguments)
             .env_clear()
-            .env("ATHENA_DATA_DIR", self.data().folder.path());
+            .env("ATHENA_DATA_DIR", self.data().folder.path())
+            .envs(self.more.iter().map(|(name, value)| (name, value)));
         if let Some(url) = self.data().url() {
             command.env("ATHENA_DATABASE_URL", url);
         }
-        command.output().expect("running athena rebuild")
+        command.output().expect("running athena")
+    }
+
+    /// What one of its services' databases answers.
+    pub async fn ask<R>(&self, service: &str, query: &'static str) -> Vec<R>
+    where
+        R: Send + Unpin,
+        R: for<'r> sqlx::FromRow<'r, PgRow> + for<'r> sqlx::FromRow<'r, SqliteRow>,
+    {
+        let answer = if let Some(url) = self.postgres_url() {
+            let options: PgConnectOptions = url.parse().expect("its URL");
+            let options = options.options([("search_path", service)]);
+            let mut connection = options.connect().await.expect("its database");
+            sqlx::query_as(query).fetch_all(&mut connection).await
+        } else {
+            let file = self.folder().join(format!("{service}.db"));
+            let options = SqliteConnectOptions::new().filename(file);
+            let mut connection = options.connect().await.expect("its file");
+            sqlx::query_as(query).fetch_all(&mut connection).await
+        };
+        answer.expect("rows")
+    }
+
+    /// The one number that one of its services' databases answers.
+    pub async fn count(&self, service: &str, query: &'static str) -> i64 {
+        let rows: Vec<(i64,)> = self.ask(service, query).await;
+        rows[0].0
+    }
+
+    /// Looks until a database answers this number, for as long as a slow machine may need.
+    pub async fn wait_count(&self, service: &str, query: &'static str, number: i64) {
+        let begun = Instant::now();
+        loop {
+            let found = self.count(service, query).await;
+            if found == number {
+                return;
+            }
+            assert!(
+                begun.elapsed() < COUNT_MAX,
+                "{query}: {found}, not {number}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Bytes of memory it holds.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.trim().split(' ').next());
+        1024 * kib
+            .and_then(|kib| kib.parse::<u64>().ok())
+            .expect("a number")
     }
 
     /// The `PostgreSQL` database's URL, or none on `SQLite`.
@@ -138,6 +227,11 @@ impl Process {
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.data().folder.path().to_owned()
+    }
+
+    /// Kills it, and leaves the database to another node.
+    pub fn leave(mut self) {
+        self.kill();
     }
 
     /// Kills it and removes its data.
@@ -193,7 +287,7 @@ fn free_port() -> u16 {
     probe.local_addr().expect("its address").port()
 }
 
-fn spawn(data: &Data, port: u16, first: First) -> Child {
+fn spawn(data: &Data, port: u16, first: First, more: &[(&'static str, String)]) -> Child {
     let log = std::fs::File::create(data.folder.path().join("athena.log")).expect("a log");
     let mut command = Command::new(Process::binary("athena"));
     command
@@ -203,6 +297,7 @@ fn spawn(data: &Data, port: u16, first: First) -> Child {
         .env("ATHENA_LISTEN", format!("127.0.0.1:{port}"))
         .env("ATHENA_DATA_DIR", data.folder.path())
         .env("ATHENA_RATE_LIMIT", "off")
+        .envs(more.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a log"))
         .stderr(log);

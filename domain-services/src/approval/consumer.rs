@@ -261,4 +261,11 @@ impl Projection for Cases {
         self.lock().extend(moved);
         Ok(())
     }
+
+    async fn reset(&self, tx: &mut Tx, topics: &[Topic]) -> Result<(), ApplyError> {
+        if topics.contains(&Topic::User) {
+            store::outdate_people(tx).await?;
+        }
+        Ok(())
+    }
 }

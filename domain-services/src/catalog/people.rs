@@ -61,4 +61,11 @@ impl Projection for People {
         }
         Ok(())
     }
+
+    async fn reset(&self, tx: &mut Tx, topics: &[Topic]) -> Result<(), ApplyError> {
+        if topics.contains(&Topic::User) {
+            store::outdate_people(tx).await?;
+        }
+        Ok(())
+    }
 }

@@ -257,3 +257,11 @@ pub(super) async fn upsert_person(tx: &mut Tx, user: &User) -> Result<(), DbErro
     .await?;
     Ok(())
 }
+
+/// Makes every person known here older than any event.
+pub(super) async fn outdate_people(tx: &mut Tx) -> Result<(), DbError> {
+    sql("update person set version = 0")
+        .execute(tx)
+        .await
+        .map(|_| ())
+}

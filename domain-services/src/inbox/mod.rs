@@ -32,8 +32,9 @@ pub trait Projection: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Empties what is kept of these topics and of nothing else, before all their records are applied
-    /// again. What keeps more than a copy of others' records does nothing here.
+    /// Makes every record kept of these topics older than any event, before the latest event of each is
+    /// applied again. Not gone: what has no event in a topic (it was told before there was a broker) stays.
+    /// What keeps more than a copy of others' records does nothing here.
     async fn reset(&self, tx: &mut Tx, topics: &[Topic]) -> Result<(), ApplyError> {
         let _ = (tx, topics);
         Ok(())

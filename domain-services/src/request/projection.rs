@@ -52,6 +52,16 @@ impl Projection for Projections {
         self.moved().extend(owners);
         Ok(())
     }
+
+    async fn reset(&self, tx: &mut Tx, topics: &[Topic]) -> Result<(), ApplyError> {
+        if topics.contains(&Topic::User) {
+            store::outdate_people(tx).await?;
+        }
+        if topics.contains(&Topic::Catalog) {
+            store::outdate_catalogue(tx).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes the users', the catalogue's and the approvals' events into the request service's tables.

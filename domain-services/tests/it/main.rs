@@ -10,6 +10,7 @@ mod ended;
 mod event_schemas;
 mod events;
 mod inbox;
+mod kafka_errors;
 mod login;
 mod users;
 mod world;

@@ -26,6 +26,14 @@ pub(in crate::approval) async fn put_person(tx: &mut Tx, person: User) -> Result
     Ok(rows > 0)
 }
 
+/// Makes every person known here older than any event.
+pub(in crate::approval) async fn outdate_people(tx: &mut Tx) -> Result<(), DbError> {
+    sql("update person set version = 0")
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
+
 /// Reads people and holds them until commit, in order of id: a person who leaves in this moment is
 /// either seen here, or finds the seats that are about to be written.
 pub(in crate::approval) async fn approvers(

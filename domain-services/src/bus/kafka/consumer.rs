@@ -318,24 +318,14 @@ impl ConsumerContext for Placing {
         partitions: &mut TopicPartitionList,
     ) {
         let consumer = self.consumer.name();
-        let done = match what {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                tracing::info!(
-                    consumer,
-                    partitions = partitions.count(),
-                    "reads partitions"
-                );
-                self.place(partitions)
-                    .and_then(|()| client.incremental_assign(partitions))
-            }
-            _ => {
-                tracing::info!(
-                    consumer,
-                    partitions = partitions.count(),
-                    "gives partitions back"
-                );
-                client.incremental_unassign(partitions)
-            }
+        let given = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let count = partitions.count();
+        tracing::info!(consumer, partitions = count, given, "partitions move");
+        let done = if given {
+            self.place(partitions)
+                .and_then(|()| client.incremental_assign(partitions))
+        } else {
+            client.incremental_unassign(partitions)
         };
         if let Err(error) = done {
             tracing::warn!(%error, consumer, "a change of partitions failed");

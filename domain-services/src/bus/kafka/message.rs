@@ -78,10 +78,8 @@ fn event(topic: Topic, message: &impl Message) -> Result<Event, String> {
     };
     let version = text("ce_recordversion")?;
     let value = message.payload().ok_or("it has no value")?;
-    let actor = match headers.contains_key("ce_authid") {
-        true => Some(id("ce_authid")?),
-        false => None,
-    };
+    let has_actor = headers.contains_key("ce_authid");
+    let actor = has_actor.then(|| id("ce_authid")).transpose()?;
     Ok(Event {
         id: id("ce_id")?,
         topic,

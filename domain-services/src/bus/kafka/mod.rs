@@ -97,16 +97,15 @@ impl Kafka {
 
     /// Tells the dead-letter topic of what a consumer parks, until `stop`.
     pub async fn tell_dead_letters(self, consumer: Arc<dyn Consumer>, stop: CancellationToken) {
-        let _ = stop
-            .run_until_cancelled(dead_letters::tell(&self, consumer.as_ref()))
-            .await;
+        let telling = Box::pin(dead_letters::tell(&self, consumer.as_ref()));
+        let _ = stop.run_until_cancelled(telling).await;
     }
 
     /// Returns once the topics are there.
     async fn ready(&self) -> Result<(), topics::TopicError> {
         let made = self.0.topics.get_or_try_init(|| topics::make(self)).await;
         self.0.watch.seen(made.is_ok());
-        made.map(|_| ())
+        made.copied()
     }
 
     /// What every client of this cluster is told.

@@ -120,7 +120,7 @@ impl Kafka {
             let partitions = metadata
                 .topics()
                 .iter()
-                .flat_map(|topic| topic.partitions());
+                .flat_map(rdkafka::metadata::MetadataTopic::partitions);
             for partition in partitions.map(rdkafka::metadata::MetadataPartition::id) {
                 let (_, end) = client.fetch_watermarks(&name, partition, SILENCE_MAX)?;
                 ends.insert((name.clone(), partition), end);

@@ -2,7 +2,7 @@
 
 use super::{Kafka, watch::Ear};
 use crate::bus::Topic;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,12 +63,42 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
     let options = AdminOptions::new()
         .request_timeout(Some(ANSWER_MAX))
         .operation_timeout(Some(ANSWER_MAX));
-    for made in admin.create_topics(&new, &options).await? {
-        match made {
-            Ok(name) => tracing::info!(name, "made a topic"),
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((name, code)) => return Err(TopicError::Refused { name, code }),
+    let outcome = match admin.create_topics(&new, &options).await {
+        Ok(made) => made.into_iter().try_for_each(made_or_there),
+        Err(error) => Err(error.into()),
+    };
+    let Err(error) = outcome else {
+        return Ok(());
+    };
+    // Who may not make topics may still use those that an operator has made.
+    let names = names.into_iter().map(|(name, _)| name).collect();
+    let all_there = tokio::task::spawn_blocking(move || all_there(&admin, names));
+    match all_there.await {
+        Ok(Ok(true)) => Ok(()),
+        _ => Err(error),
+    }
+}
+
+fn made_or_there(made: TopicResult) -> Result<(), TopicError> {
+    match made {
+        Ok(name) => {
+            tracing::info!(name, "made a topic");
+            Ok(())
+        }
+        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
+        Err((name, code)) => Err(TopicError::Refused { name, code }),
+    }
+}
+
+fn all_there(admin: &AdminClient<Ear>, names: Vec<String>) -> Result<bool, KafkaError> {
+    for name in names {
+        let found = admin.inner().fetch_metadata(Some(&name), ANSWER_MAX)?;
+        let there = |topic: &rdkafka::metadata::MetadataTopic| {
+            topic.error().is_none() && !topic.partitions().is_empty()
+        };
+        if !found.topics().iter().any(there) {
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }

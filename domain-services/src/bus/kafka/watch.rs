@@ -53,7 +53,7 @@ impl ClientContext for Ear {
                 tracing::warn!(%error, reason, "Kafka refuses us");
             }
             Some(RDKafkaErrorCode::Fatal) => {
-                tracing::error!(%error, reason, "a client of Kafka gave up")
+                tracing::error!(%error, reason, "a client of Kafka gave up");
             }
             _ => tracing::debug!(%error, reason, "a client of Kafka complains"),
         }

@@ -61,3 +61,23 @@ pub(in crate::request) async fn assignment(
         .await
         .map(|_| ())
 }
+
+/// Makes every person known here older than any event.
+pub(in crate::request) async fn outdate_people(tx: &mut Tx) -> Result<(), DbError> {
+    sql("update person set version = 0")
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
+
+/// Makes every category, reason and assignment known here older than any event.
+pub(in crate::request) async fn outdate_catalogue(tx: &mut Tx) -> Result<(), DbError> {
+    for table in [
+        "update category set version = 0",
+        "update reason set version = 0",
+        "update assignment set version = 0",
+    ] {
+        sql(table).execute(&mut *tx).await?;
+    }
+    Ok(())
+}

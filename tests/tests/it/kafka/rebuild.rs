@@ -1,0 +1,77 @@
+//! A projection made anew from the compacted topics, beside a server that goes on.
+
+use super::WAITING;
+use serde_json::json;
+use tests::{Broker, Engine, Process};
+
+const PEOPLE: &str = "select cast(name as text), cast(version as text) from person order by 1";
+const CATEGORIES: &str = "select cast(name as text), cast(levels as text) || ' ' || cast(version as text) from category order by 1";
+const REASONS: &str = "select cast(active as text), cast(count(*) as text) from reason group by 1";
+const ASSIGNMENTS: &str =
+    "select cast(approver_ids as text), cast(version as text) from assignment order by 1";
+
+async fn kept(server: &Process) -> Vec<Vec<(String, String)>> {
+    let mut kept = Vec::new();
+    for query in [PEOPLE, CATEGORIES, REASONS, ASSIGNMENTS] {
+        kept.push(server.ask("request", query).await);
+    }
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_projection_is_made_anew() {
+    let broker = Broker::shared().await;
+    let (variables, _) = broker.variables();
+    let server = Process::start_new(Engine::Postgres, variables).await;
+    let admin = super::person(&server, "admin").await;
+    for n in 0..5 {
+        let body = json!({"name": format!("Category {n}"), "levels": 1});
+        assert_eq!(admin.post("/api/v1/categories", &body).await.status, 201);
+    }
+    for service in ["user", "catalog"] {
+        server.wait_count(service, WAITING, 0).await;
+    }
+    server
+        .wait_count(
+            "request",
+            "select count(*) from category where name like 'Category %'",
+            5,
+        )
+        .await;
+    let before = kept(&server).await;
+    assert!(before.iter().all(|rows| !rows.is_empty()), "{before:?}");
+    // Somebody has worked on the tables by hand.
+    for wrong in [
+        "update category set levels = 3, name = 'wrong'",
+        "delete from person where name like '%1'",
+        "update person set name = 'wrong', active = false",
+        "delete from assignment",
+        "update reason set active = false",
+    ] {
+        let nothing: Vec<(i64,)> = server.ask("request", wrong).await;
+        assert_eq!(nothing, []);
+    }
+    assert_ne!(kept(&server).await, before);
+    let output = server.run(&["events", "replay", "--service", "request"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{said} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(said.starts_with("request: made anew from "), "{said}");
+    assert_eq!(kept(&server).await, before);
+    // The server goes on, and hears what is new.
+    let body = json!({"name": "Category new", "levels": 2});
+    assert_eq!(admin.post("/api/v1/categories", &body).await.status, 201);
+    server
+        .wait_count(
+            "request",
+            "select count(*) from category where name = 'Category new'",
+            1,
+        )
+        .await;
+    let output = server.run(&["events", "replay", "--service", "user"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no service `user` listens"));
+    server.stop().await;
+}
