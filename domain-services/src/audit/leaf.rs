@@ -74,14 +74,13 @@ pub fn canonical(seq: u64, event: &Event) -> Result<String, LeafError> {
 fn request_id(event: &Event, detail: &Value) -> Option<Uuid> {
     let member = |name: &str| detail.get(name)?.as_str()?.parse().ok();
     match event.topic {
-        Topic::Approval => member("requestId"),
         Topic::Request => {
             member("id").or_else(|| match detail.get("ids")?.as_array()?.as_slice() {
                 [one] => one.as_str()?.parse().ok(),
                 _ => None,
             })
         }
-        Topic::User | Topic::Catalog | Topic::Notification => member("requestId"),
+        Topic::User | Topic::Catalog | Topic::Approval | Topic::Notification => member("requestId"),
     }
 }
 

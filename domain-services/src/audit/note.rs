@@ -139,7 +139,7 @@ impl VerifierKey {
 /// The private key of a log.
 pub struct Signer {
     origin: String,
-    signer: StandardSigner,
+    private: StandardSigner,
     key: VerifierKey,
 }
 
@@ -169,12 +169,12 @@ impl Signer {
         let public = SigningKey::from_bytes(seed).verifying_key();
         let key = signed_note::new_ed25519_verifier_key(origin, &public);
         let id = key.split('+').nth(1).unwrap_or_default();
-        let private = BASE64_STANDARD.encode([&[ED25519], seed.as_slice()].concat());
-        let signer = StandardSigner::new(&format!("PRIVATE+KEY+{origin}+{id}+{private}"))
+        let seed = BASE64_STANDARD.encode([&[ED25519], seed.as_slice()].concat());
+        let private = StandardSigner::new(&format!("PRIVATE+KEY+{origin}+{id}+{seed}"))
             .map_err(|error| format!("`{origin}` cannot sign: {error}"))?;
         Ok(Self {
             origin: origin.to_owned(),
-            signer,
+            private,
             key: VerifierKey(key),
         })
     }
@@ -197,7 +197,7 @@ impl Signer {
         };
         let malformed = |error: NoteError| CheckpointError::Malformed(error.to_string());
         let mut note = Note::new(checkpoint.text().as_bytes(), &[]).map_err(malformed)?;
-        note.add_sigs(&[&self.signer]).map_err(malformed)?;
+        note.add_sigs(&[&self.private]).map_err(malformed)?;
         String::from_utf8(note.to_bytes())
             .map_err(|error| CheckpointError::Malformed(error.to_string()))
     }

@@ -37,10 +37,10 @@ fn a_key_signs_the_bytes_that_other_implementations_sign() {
     let text = "If you think cryptography is the answer to your problem,\n\
                 then you don't know what your problem is.\n";
     let mut note = Note::new(text.as_bytes(), &[]).unwrap();
-    note.add_sigs(&[&signer.signer]).unwrap();
-    let signed = String::from_utf8(note.to_bytes()).unwrap();
+    note.add_sigs(&[&signer.private]).unwrap();
+    let text = String::from_utf8(note.to_bytes()).unwrap();
     let expected = "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
-    assert!(signed.ends_with(expected), "{signed}");
+    assert!(text.ends_with(expected), "{text}");
 }
 
 #[test]

@@ -238,7 +238,7 @@ pub fn verify_consistency(
     (to, to_root): (u64, &Hash),
     proof: &[Hash],
 ) -> bool {
-    if from > to || from == to || from == 0 {
+    if from >= to || from == 0 {
         let same = from == to && from_root == to_root;
         let begins_empty = from == 0 && from < to && *from_root == empty_root();
         return proof.is_empty() && (same || begins_empty);

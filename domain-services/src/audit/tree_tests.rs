@@ -186,17 +186,20 @@ fn consistency_proofs_are_the_published_ones() {
 #[test]
 fn proofs_have_the_shape_of_the_rfcs_example() {
     let d: Vec<Hash> = (0..7u8).map(|n| leaf_hash(&[b'd', n])).collect();
-    let (a, b, c, e, f, j) = (d[0], d[1], d[2], d[4], d[5], d[6]);
-    let [g, h, i] = [[a, b], [c, d[3]], [e, f]].map(|[left, right]| node_hash(&left, &right));
-    let k = node_hash(&g, &h);
-    let l = node_hash(&i, &j);
-    assert_eq!(proof(&d, &inclusion(0, 7)), [b, h, l]);
-    assert_eq!(proof(&d, &inclusion(3, 7)), [c, g, l]);
-    assert_eq!(proof(&d, &inclusion(4, 7)), [f, j, k]);
-    assert_eq!(proof(&d, &inclusion(6, 7)), [i, k]);
-    assert_eq!(proof(&d, &consistency(3, 7)), [c, d[3], g, l]);
-    assert_eq!(proof(&d, &consistency(4, 7)), [l]);
-    assert_eq!(proof(&d, &consistency(6, 7)), [i, j, k]);
+    // g, h, i, k and l of the figure.
+    let pairs: Vec<Hash> = d[..6]
+        .chunks_exact(2)
+        .map(|pair| node_hash(&pair[0], &pair[1]))
+        .collect();
+    let left = node_hash(&pairs[0], &pairs[1]);
+    let right = node_hash(&pairs[2], &d[6]);
+    assert_eq!(proof(&d, &inclusion(0, 7)), [d[1], pairs[1], right]);
+    assert_eq!(proof(&d, &inclusion(3, 7)), [d[2], pairs[0], right]);
+    assert_eq!(proof(&d, &inclusion(4, 7)), [d[5], d[6], left]);
+    assert_eq!(proof(&d, &inclusion(6, 7)), [pairs[2], left]);
+    assert_eq!(proof(&d, &consistency(3, 7)), [d[2], d[3], pairs[0], right]);
+    assert_eq!(proof(&d, &consistency(4, 7)), [right]);
+    assert_eq!(proof(&d, &consistency(6, 7)), [pairs[2], d[6], left]);
 }
 
 fn many(size: u64) -> Vec<Hash> {

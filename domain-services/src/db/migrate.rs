@@ -3,7 +3,7 @@
 use super::DbError;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 
 /// A service that owns tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,10 +87,32 @@ pub(super) async fn postgres(connect: &PgConnectOptions, service: Service) -> Re
         .connect()
         .await?;
     let mut migrator = service.migrator(EngineName::Postgres);
-    migrator.create_schema(quoted(service));
-    migrator.run_direct(None, &mut connection, false).await?;
+    if !is_current(&mut connection, &migrator).await? {
+        migrator.create_schema(quoted(service));
+        migrator.run_direct(None, &mut connection, false).await?;
+    }
     connection.close().await?;
     Ok(())
+}
+
+/// Whether exactly these migrations have been applied: then a role that may not even try to change the
+/// schema is enough.
+async fn is_current(connection: &mut PgConnection, migrator: &Migrator) -> Result<bool, DbError> {
+    let (table,): (Option<String>,) =
+        sqlx::query_as("select to_regclass('_sqlx_migrations')::text")
+            .fetch_one(&mut *connection)
+            .await?;
+    if table.is_none() {
+        return Ok(false);
+    }
+    let applied: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select version, checksum from _sqlx_migrations where success order by version",
+    )
+    .fetch_all(connection)
+    .await?;
+    let known = migrator.iter();
+    let known = known.map(|migration| (migration.version, migration.checksum.to_vec()));
+    Ok(applied == known.collect::<Vec<_>>())
 }
 
 pub(super) async fn sqlite(

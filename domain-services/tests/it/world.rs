@@ -71,8 +71,8 @@ pub(crate) struct World {
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     user_wake: Wake,
-    url: DatabaseUrl,
-    folder: tempfile::TempDir,
+    pub(crate) url: DatabaseUrl,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 pub(crate) async fn run<F: Future<Output = ()>>(engine: Engine, test: impl Fn(Arc<World>) -> F) {

@@ -215,7 +215,10 @@ fn a_stamp_ahead_makes_the_rest_of_its_record_wait() {
         (waits.kind, waits.id),
         (WaitingKind::Op, Uuid::from_u128(1))
     );
-    assert!(decision.is_read_only(), "nothing of it is remembered");
+    let remembered = decision.changed.len() + decision.commands.len() + decision.history.len();
+    assert_eq!(remembered, 0, "nothing of it is remembered");
+    let told: Vec<&str> = decision.events.iter().map(|event| event.kind).collect();
+    assert_eq!(told, ["request.refused"], "what waits is not refused");
     assert!(
         decision.hlc < ahead,
         "the server's clock is not dragged along"

@@ -55,24 +55,21 @@ impl Auditor {
     }
 
     /// Exports the log as it is now and holds it against the checkpoint.
-    #[track_caller]
-    fn says(&self, code: i32, said: &str) -> impl Future<Output = ()> {
-        async move {
-            // The size is the checkpoint's; a log that has lost its end gives what it has.
-            let export = self.folder.path().join("export");
-            let whole = format!("/api/v1/audit/export?to={}", self.size);
-            let reply = self.actor.get(&whole).await;
-            if reply.status == 404 {
-                save(&self.actor, "/api/v1/audit/export", &export).await;
-            } else {
-                std::fs::write(&export, reply.ok().bytes).unwrap();
-            }
-            let output = self.verify(&[]);
-            let text = [output.stdout.as_slice(), &output.stderr].concat();
-            let text = String::from_utf8(text).unwrap();
-            assert_eq!(output.status.code(), Some(code), "{text}");
-            assert!(text.contains(said), "{text}");
+    async fn says(&self, code: i32, said: &str) {
+        // The size is the checkpoint's; a log that has lost its end gives what it has.
+        let export = self.folder.path().join("export");
+        let whole = format!("/api/v1/audit/export?to={}", self.size);
+        let reply = self.actor.get(&whole).await;
+        if reply.status == 404 {
+            save(&self.actor, "/api/v1/audit/export", &export).await;
+        } else {
+            std::fs::write(&export, reply.ok().bytes).unwrap();
         }
+        let output = self.verify(&[]);
+        let text = [output.stdout.as_slice(), &output.stderr].concat();
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(said), "{text}");
     }
 }
 
