@@ -15,6 +15,7 @@ pub mod docs;
 mod first;
 pub mod health;
 pub mod http;
+pub mod letters;
 pub mod listen;
 pub mod problem;
 pub mod serve;

@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::fmt::Display;
 use std::process::ExitCode;
-use sync_server::cli::{self, Cli, Command, ConfigCommand};
+use sync_server::cli::{self, Cli, Command, ConfigCommand, NotifyCommand};
 use sync_server::config::{Config, SettingError};
 use sync_server::{Running, docs, serve, telemetry, welcome};
 
@@ -30,6 +30,14 @@ fn main() -> ExitCode {
         Command::Openapi => print!("{}", docs::openapi_text()),
         Command::Migrate(args) => return with(args.load(std::iter::empty()), migrate),
         Command::Rebuild(args) => return with(args.load(std::iter::empty()), rebuild),
+        Command::Notify(NotifyCommand::DeadLetter(command)) => {
+            let config = command.settings().load(std::iter::empty());
+            return with(config, |config| async move {
+                sync_server::letters::run(&config, command)
+                    .await
+                    .unwrap_or_else(|error| failed(&error))
+            });
+        }
         Command::Serve(args) => return with(args.load(), run),
     }
     ExitCode::SUCCESS

@@ -11,5 +11,6 @@ mod event_schemas;
 mod events;
 mod inbox;
 mod login;
+mod notify;
 mod users;
 mod world;
