@@ -64,9 +64,12 @@ differs, and each difference is printed.")]
 #[derive(Debug, Subcommand)]
 pub enum NotifyCommand {
     /// Messages that did not arrive
-    #[command(subcommand, after_long_help = "\
+    #[command(
+        subcommand,
+        after_long_help = "\
 On PostgreSQL beside a running server, which sends what is replayed; on SQLite stop the server first.
-Exit code 4: there is no such dead letter.")]
+Exit code 4: there is no such dead letter."
+    )]
     DeadLetter(DeadLetterCommand),
 }
 

@@ -62,7 +62,7 @@ impl Server {
     }
 
     pub(crate) async fn on(engine: Engine, data: Data, setup: Setup) -> Self {
-        let config = Config {
+        let mut config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: data.folder.path().to_owned(),
             database_url: data.url().map(Secret::new),
@@ -73,6 +73,9 @@ impl Server {
             rollback_grace: setup.rollback_grace,
             ..Config::default()
         };
+        if let Some(adjust) = setup.adjust {
+            adjust(&mut config);
+        }
         let running = sync_server::start_with(config, setup.hooks)
             .await
             .expect("the server starts");

@@ -15,6 +15,8 @@ pub struct Setup {
     pub rollback_window: Duration,
     /// How much later a rollback made in time may arrive.
     pub rollback_grace: Duration,
+    /// Sets whatever else is to be set.
+    pub adjust: Option<fn(&mut Config)>,
 }
 
 impl Default for Setup {
@@ -28,6 +30,7 @@ impl Default for Setup {
             hooks: Hooks::default(),
             rollback_window,
             rollback_grace,
+            adjust: None,
         }
     }
 }

@@ -199,10 +199,7 @@ both_engines!(a_message_goes_out_as_google_wants_it, |world| async move {
         messages[0]["notification"]["title"],
         "Waits for your decision: Trade fair"
     );
-    assert_eq!(
-        messages[0]["data"]["requestId"],
-        json!(REQUEST)
-    );
+    assert_eq!(messages[0]["data"]["requestId"], json!(REQUEST));
     // The access token is kept for an hour, and fetched anew before it ends.
     desk.take(&[desk.opened(2)]).await;
     dispatcher.turn(Channel::Push, None).await.unwrap();
