@@ -25,8 +25,7 @@ struct Books {
 }
 
 const EVENTS: &str = "select id, type, body from outbox order by seq";
-const ROWS: &str =
-    "select event_id, recipient_id, channel, status,
+const ROWS: &str = "select event_id, recipient_id, channel, status,
     (lease_us is not null or coalesce(reason, '') = 'original_in_flight')
     from notification where event_id is not null";
 const WAITING: &str = "select count(*) from notification
