@@ -62,6 +62,9 @@ differs, and each difference is printed.")]
     Audit(AuditCommand),
     /// Print the OpenAPI document of the HTTP interface
     Openapi,
+    /// Look after messages to people
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -88,6 +91,53 @@ pub struct VerifyArgs {
     /// The log, as `GET /api/v1/audit/export` gives it; `-` for standard input
     #[arg(value_name = "EXPORT.jsonl")]
     pub export: PathBuf,
+}
+
+/// Commands about messages to people.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Messages that did not arrive
+    #[command(
+        subcommand,
+        after_long_help = "\
+On PostgreSQL beside a running server, which sends what is replayed; on SQLite stop the server first.
+Exit code 4: there is no such dead letter."
+    )]
+    DeadLetter(DeadLetterCommand),
+}
+
+/// Commands about messages that did not arrive.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetterCommand {
+    /// List them, the oldest first
+    List {
+        /// `push`, `email` or `sms` only
+        #[arg(long)]
+        channel: Option<domain_services::notification::Channel>,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        /// Where settings come from.
+        #[command(flatten)]
+        settings: SettingArgs,
+    },
+    /// Show one, and what was tried
+    Show(DeadLetterArgs),
+    /// Have them sent again, if they are still true
+    Replay(DeadLetterArgs),
+    /// Give them up
+    Discard(DeadLetterArgs),
+}
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub struct DeadLetterArgs {
+    /// Ids, as `list` prints them
+    #[arg(required = true)]
+    pub ids: Vec<uuid::Uuid>,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingArgs,
 }
 
 /// Commands about settings.

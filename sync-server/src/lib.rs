@@ -17,6 +17,7 @@ pub mod events;
 mod first;
 pub mod health;
 pub mod http;
+pub mod letters;
 pub mod listen;
 pub mod problem;
 pub mod serve;

@@ -3,7 +3,9 @@
 use clap::Parser;
 use std::fmt::Display;
 use std::process::ExitCode;
-use sync_server::cli::{self, AuditCommand, Cli, Command, ConfigCommand, VerifyArgs};
+use sync_server::cli::{
+    self, AuditCommand, Cli, Command, ConfigCommand, NotifyCommand, VerifyArgs,
+};
 use sync_server::config::{Config, SettingError};
 use sync_server::events::{self, EventsCommand};
 use sync_server::{Running, audit, docs, serve, telemetry, welcome};
@@ -35,6 +37,14 @@ fn main() -> ExitCode {
         Command::Events(command) => {
             return with(command.settings().load(std::iter::empty()), |config| {
                 look_after(config, command)
+            });
+        }
+        Command::Notify(NotifyCommand::DeadLetter(command)) => {
+            let config = command.settings().load(std::iter::empty());
+            return with(config, |config| async move {
+                sync_server::letters::run(&config, command)
+                    .await
+                    .unwrap_or_else(|error| failed(&error))
             });
         }
         Command::Serve(args) => return with(args.load(), run),

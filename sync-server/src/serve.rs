@@ -14,6 +14,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use domain_services::approval::{ApprovalService, ApprovalSettings, Rebuilt};
 use domain_services::db::{BeforeCommit, DatabaseUrl, DbError, Service};
+use domain_services::notification::NotificationService;
 use domain_services::outbox::Wake;
 use domain_services::time::Ids;
 use std::fs::{self, File, TryLockError};
@@ -172,6 +173,19 @@ pub async fn migrate(config: &Config) -> Result<(), StartError> {
     services::databases(config, &Hooks::default())
         .await
         .map(drop)
+}
+
+/// The notification service, for commands that look after it: nothing is sent.
+///
+/// # Errors
+/// A sentence for the operator.
+pub(crate) async fn notifications(
+    config: &Config,
+) -> Result<(NotificationService, Option<File>), StartError> {
+    let lock = prepare_folder(config)?;
+    let databases = services::databases(config, &Hooks::default()).await?;
+    let service = NotificationService::new(databases.notification, Wake::default());
+    Ok((service, lock))
 }
 
 /// Folds the log of every approval again and compares it with what is stored.

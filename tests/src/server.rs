@@ -72,7 +72,7 @@ impl Server {
     pub(crate) async fn on(engine: Engine, data: Data, setup: Setup) -> Self {
         let kafka = setup.over.resolved().await;
         let (kafka_brokers, kafka_topic_prefix) = kafka.unzip();
-        let config = Config {
+        let mut config = Config {
             kafka_brokers,
             kafka_topic_prefix: kafka_topic_prefix.unwrap_or_default(),
             kafka_partitions: 3,
@@ -86,6 +86,9 @@ impl Server {
             rollback_grace: setup.rollback_grace,
             ..Config::default()
         };
+        if let Some(adjust) = setup.adjust {
+            adjust(&mut config);
+        }
         let running = sync_server::start_with(config, setup.hooks)
             .await
             .expect("the server starts");

@@ -17,6 +17,8 @@ pub struct Setup {
     pub rollback_grace: Duration,
     /// How events travel.
     pub over: Over,
+    /// Sets whatever else is to be set.
+    pub adjust: Option<fn(&mut Config)>,
 }
 
 /// How events travel.
@@ -56,6 +58,7 @@ impl Default for Setup {
             rollback_window,
             rollback_grace,
             over: Over::Process,
+            adjust: None,
         }
     }
 }

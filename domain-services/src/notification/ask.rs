@@ -153,7 +153,7 @@ fn check(channel: Channel, ask: &Ask) -> Result<(), Vec<Invalid>> {
 
 fn check_address(problems: &mut Vec<Invalid>, channel: Channel, to: &str) {
     let detail = match channel {
-        Channel::Push if (1..=4_096).contains(&to.len()) && !to.contains('\0') => return,
+        Channel::Push if is_token(to) => return,
         Channel::Push => "must be a registration token",
         Channel::Email if to.parse::<lettre::Address>().is_ok() => return,
         Channel::Email => "must be an e-mail address",
@@ -161,6 +161,11 @@ fn check_address(problems: &mut Vec<Invalid>, channel: Channel, to: &str) {
         Channel::Sms => "must be a number such as `+4915112345678` (E.164)",
     };
     problems.push(Invalid::new("/to", detail));
+}
+
+/// Printable ASCII without spaces: FCM's are, and nothing else can be one.
+fn is_token(text: &str) -> bool {
+    (1..=1_024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A template is filled once before it is taken, so that who asks hears what is missing.

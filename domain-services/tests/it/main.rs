@@ -13,5 +13,6 @@ mod events;
 mod inbox;
 mod kafka_errors;
 mod login;
+mod notify;
 mod users;
 mod world;

@@ -133,6 +133,17 @@ impl World {
         }
     }
 
+    /// The notification service's database.
+    pub(crate) async fn notification_db(&self) -> Db {
+        let options = DbOptions {
+            ids: self.user_db.ids().clone(),
+            ..DbOptions::default()
+        };
+        Db::open(&self.url, Service::Notification, options)
+            .await
+            .unwrap()
+    }
+
     /// A second instance of the user service on the same data, as another node would have.
     pub(crate) async fn other_users(&self) -> UserService {
         let db = Db::open(&self.url, Service::User, DbOptions::default())

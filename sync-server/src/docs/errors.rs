@@ -234,7 +234,10 @@ fn of_parameters(operation: &Operation) -> Vec<Code> {
             continue;
         };
         match parameter.parameter_in {
-            ParameterIn::Path => codes.extend([Code::InvalidValue, Code::NotFound]),
+            ParameterIn::Path if parameter.name == "id" => {
+                codes.extend([Code::InvalidValue, Code::NotFound]);
+            }
+            ParameterIn::Path => codes.push(Code::InvalidValue),
             ParameterIn::Query => codes.push(Code::InvalidValue),
             _ if parameter.name == "If-Match" => codes.push(Code::PreconditionFailed),
             _ => {}
