@@ -8,6 +8,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod conformance;
 mod demo;
 pub mod docs;
 mod first;

@@ -3,9 +3,9 @@
 use clap::Parser;
 use std::fmt::Display;
 use std::process::ExitCode;
-use sync_server::cli::{self, Cli, Command, ConfigCommand};
+use sync_server::cli::{self, Cli, Command, ConfigCommand, ConformanceArgs};
 use sync_server::config::{Config, SettingError};
-use sync_server::{Running, docs, serve, telemetry, welcome};
+use sync_server::{Running, conformance, docs, serve, telemetry, welcome};
 
 /// glibc keeps the 19 MiB of every password hash in the arena of the thread that made it: a morning of
 /// logins would leave hundreds of MiB behind. This allocator gives them back. Without huge pages (`no_thp`),
@@ -17,6 +17,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const WRONG_SETTING: u8 = 2;
 /// Exit code of a rebuild that found differences.
 const DIFFERS: u8 = 3;
+/// Exit code of a conformance run in which a case failed.
+const DOES_NOT_CONFORM: u8 = 4;
 
 fn main() -> ExitCode {
     // Whoever speaks TLS, to phones or to PostgreSQL, uses this provider.
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
             Err(errors) => return refused(&errors),
         },
         Command::Openapi => print!("{}", docs::openapi_text()),
+        Command::Conformance(args) => return in_runtime(conform(args)),
         Command::Migrate(args) => return with(args.load(std::iter::empty()), migrate),
         Command::Rebuild(args) => return with(args.load(std::iter::empty()), rebuild),
         Command::Serve(args) => return with(args.load(), run),
@@ -45,12 +48,40 @@ fn with<F: Future<Output = ExitCode>>(
         Err(errors) => return refused(&errors),
     };
     let _log = telemetry::start(&config.log, config.log_format);
+    in_runtime(command(config))
+}
+
+fn in_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime.block_on(command(config)),
+        Ok(runtime) => runtime.block_on(command),
         Err(error) => failed(&error),
+    }
+}
+
+async fn conform(args: ConformanceArgs) -> ExitCode {
+    let options = conformance::Options {
+        command: args.command,
+        only: args.only,
+    };
+    let report = match conformance::run(&options).await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("athena: {error}");
+            return ExitCode::from(WRONG_SETTING);
+        }
+    };
+    if args.json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{report}");
+    }
+    if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DOES_NOT_CONFORM)
     }
 }
 
