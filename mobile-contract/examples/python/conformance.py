@@ -30,13 +30,13 @@ class Phone:
         self.client.edit(id, fields)
 
     def submit(self, id):
-        self.client.submit(id)
+        self.client.command("submit", id)
 
     def withdraw(self, id):
-        self.client.withdraw(id)
+        self.client.command("withdraw", id)
 
     def delete(self, id):
-        self.client.delete(id)
+        self.client.command("delete", id)
 
     def vote(self, id, vote, comment=None):
         self.client.vote(id, vote, comment)
@@ -48,7 +48,7 @@ class Phone:
         self.client.sync()
 
     def tick(self):
-        self.client.tick()
+        self.client.sync(asked=False)
 
     def state(self):
         queue = [{name: item[name] for name in ("opId", "id", "type")} for item in self.client.queue()]

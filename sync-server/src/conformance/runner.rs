@@ -1,7 +1,7 @@
 //! Plays the cases one after the other.
 
 use super::cases::{CASES, Case};
-use super::outcome::{Miss, Outcome};
+use super::outcome::{Miss, Outcome, expect};
 use super::report::{Passed, Report};
 use super::stage::Stage;
 
@@ -55,12 +55,23 @@ async fn play(case: &Case, command: &str) -> Outcome {
     let faults = stage.server.faults();
     // A fault in what was sent explains what went wrong after it.
     match (faults.is_empty(), outcome) {
-        (true, outcome) => outcome,
+        (true, Ok(())) => asked_for_all(&stage),
+        (true, missed) => missed,
         (false, _) => Err(Miss::new(
             "requests that keep to the contract",
             faults.join("; "),
         )),
     }
+}
+
+/// A case whose prepared answers were never asked for has shown nothing.
+fn asked_for_all(stage: &Stage) -> Outcome {
+    let awaited = stage.server.awaited();
+    expect(
+        awaited.is_empty(),
+        "requests for all that the server had prepared",
+        format!("none of {awaited:?}"),
+    )
 }
 
 fn names() -> String {

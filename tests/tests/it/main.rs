@@ -13,6 +13,7 @@ mod approver_pull;
 mod busy;
 mod catalogue;
 mod clock;
+mod conformance;
 mod converge;
 mod crash;
 mod crash_votes;

@@ -67,7 +67,10 @@ pub(super) async fn server_error(stage: &mut Stage) -> Outcome {
     stage.server.instead(Endpoint::Push, |_, _| {
         Reply::ok(Value::from("<html>Welcome to the hotel"))
     });
-    for _ in 0..3 {
+    stage.server.instead(Endpoint::Push, |_, _| {
+        Reply::ok(serde_json::json!({"welcome": "to the hotel"}))
+    });
+    for _ in 0..4 {
         stage.sync().await?;
         let queued = stage.state().await?.queue().len();
         expect_eq("items still queued", &queued, &1)?;

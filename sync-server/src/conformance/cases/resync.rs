@@ -11,10 +11,10 @@ pub(super) async fn resync(stage: &mut Stage) -> Outcome {
     stage.edit(edited, json!({"title": "queued"})).await?;
     let queued = stage.state().await?.queue().to_vec();
     {
-        let mut state = stage.server.state();
-        state.world.records.remove(&gone);
-        state.world.page_max = 1;
-        state.world.lose_history();
+        let mut scene = stage.server.state();
+        scene.world.records.remove(&gone);
+        scene.world.page_max = 1;
+        scene.world.lose_history();
     }
     let seen = stage.server.count();
     let shown = stage.converge().await?;
@@ -37,8 +37,8 @@ pub(super) async fn resync(stage: &mut Stage) -> Outcome {
         "the queued operation, as it was",
         format!("{last:?}"),
     )?;
-    let state = stage.server.state();
-    let from_beginning = state.calls.iter().skip(seen).any(|call| {
+    let scene = stage.server.state();
+    let from_beginning = scene.calls.iter().skip(seen).any(|call| {
         let pulls = matches!(call.endpoint, Endpoint::Pull | Endpoint::Push);
         pulls && call.from == From::Beginning
     });

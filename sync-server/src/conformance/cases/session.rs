@@ -70,6 +70,6 @@ async fn sign_in(stage: &mut Stage, email: &str) -> Outcome {
 
 /// Refreshes and sign-ins so far.
 fn tally(stage: &Stage) -> (usize, usize) {
-    let state = stage.server.state();
-    (state.people.refreshes, state.people.logins)
+    let scene = stage.server.state();
+    (scene.people.refreshes, scene.people.logins)
 }

@@ -54,7 +54,7 @@ impl World {
             }
             complete(result);
         }
-        self.answer(call, false, walk, results, &start)
+        self.answer(call, false, &walk, &results, &start)
     }
 
     /// An honest push of votes.
@@ -84,7 +84,7 @@ impl World {
             complete(&mut result);
             results.push(result);
         }
-        self.answer(call, true, walk, results, &start)
+        self.answer(call, true, &walk, &results, &start)
     }
 
     /// What refuses a push as a whole; otherwise the feed's state before it.
@@ -109,8 +109,8 @@ impl World {
         &mut self,
         call: &Call,
         votes: bool,
-        walk: Walk,
-        results: Vec<Value>,
+        walk: &Walk,
+        results: &[Value],
         before: &HashMap<Uuid, i64>,
     ) -> Reply {
         let client = call.body["clientTime"].as_str();
@@ -122,7 +122,7 @@ impl World {
             "lastSync": null, "changes": [], "hasMore": false,
         });
         let pulls = call.from != From::Nowhere && call.person.is_some_and(|who| who.id == OWNER.id);
-        if let Some((entries, last, more)) = self.page(&call.from, 500, votes)
+        if let Some(page) = self.page(&call.from, 500, votes)
             && pulls
         {
             let after_us = match &call.from {
@@ -134,10 +134,10 @@ impl World {
                 let seen = before.get(id).is_none_or(|at_us| *at_us <= after_us);
                 !votes && walk.written.contains(id) && seen
             };
-            let told = entries.into_iter().filter(|(id, _)| !own(id));
+            let told = page.entries.into_iter().filter(|(id, _)| !own(id));
             answer["changes"] = told.map(|(_, entry)| entry).collect();
-            answer["lastSync"] = json!(last);
-            answer["hasMore"] = json!(more);
+            answer["lastSync"] = json!(page.last);
+            answer["hasMore"] = json!(page.has_more);
         }
         Reply::ok(answer)
     }

@@ -37,10 +37,13 @@ const LIMITS: BodyLimits = BodyLimits {
     depth: 32,
 };
 
+type Instead = Box<dyn FnOnce(&Call, &mut World) -> Reply + Send>;
+type Bend = Box<dyn FnOnce(Reply) -> Reply + Send>;
+
 /// What a case has for a request instead of the honest answer.
 enum Script {
-    Instead(Box<dyn FnOnce(&Call, &mut World) -> Reply + Send>),
-    Bent(Box<dyn FnOnce(Reply) -> Reply + Send>),
+    Instead(Instead),
+    Bent(Bend),
 }
 
 /// Everything the server knows.
@@ -171,6 +174,21 @@ impl Server {
         let mut state = self.state();
         state.journal.killed();
         state.in_flight.clear();
+    }
+
+    /// Requests that a case has prepared answers for, and that have not come.
+    pub(super) fn awaited(&self) -> Vec<Endpoint> {
+        let state = self.state();
+        let left = state
+            .scripts
+            .iter()
+            .filter(|(_, scripts)| !scripts.is_empty());
+        left.map(|(endpoint, _)| *endpoint).collect()
+    }
+
+    /// Whatever was prepared and has not been asked for: the honest answer will do.
+    pub(super) fn be_honest(&self) {
+        self.state().scripts.clear();
     }
 
     /// What was wrong with the requests so far.

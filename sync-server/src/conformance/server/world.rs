@@ -30,6 +30,15 @@ pub(in crate::conformance) struct Held {
     created_us: i64,
 }
 
+/// A part of a feed.
+pub(super) struct Page {
+    /// Entries with the ids of what they are about.
+    pub(super) entries: Vec<(Uuid, Value)>,
+    /// The position of the last.
+    pub(super) last: String,
+    pub(super) has_more: bool,
+}
+
 /// The server's state.
 pub(in crate::conformance) struct World {
     /// The true time, in milliseconds since the Unix epoch.
@@ -183,22 +192,16 @@ impl World {
     /// A page of what changed, of requests or of approvals.
     pub(in crate::conformance) fn pull(&mut self, call: &Call, votes: bool) -> Reply {
         match self.page(&call.from, call.limit, votes) {
-            Some((entries, last, more)) => Reply::ok(json!({
-                "serverTime": self.server_time(), "lastSync": last, "hasMore": more,
-                "changes": entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(),
+            Some(page) => Reply::ok(json!({
+                "serverTime": self.server_time(), "lastSync": page.last, "hasMore": page.has_more,
+                "changes": page.entries.into_iter().map(|(_, entry)| entry).collect::<Vec<_>>(),
             })),
             None => Reply::problem(StatusCode::GONE, "resync_required"),
         }
     }
 
-    /// Entries with their ids, the position of the last, and whether there are more; nothing for a
-    /// position of a lost history.
-    pub(super) fn page(
-        &self,
-        from: &From,
-        limit: usize,
-        votes: bool,
-    ) -> Option<(Vec<(Uuid, Value)>, String, bool)> {
+    /// What follows a position; nothing for a position of a lost history.
+    pub(super) fn page(&self, from: &From, limit: usize, votes: bool) -> Option<Page> {
         let after_us = match from {
             From::Nowhere | From::Beginning => 0,
             From::After(text) => parse_rfc3339(text).unwrap_or(0),
@@ -218,7 +221,11 @@ impl World {
         entries.truncate(size);
         let last_us = entries.last().map_or(after_us, |(at_us, ..)| *at_us);
         let entries = entries.into_iter().map(|(_, id, entry)| (id, entry));
-        Some((entries.collect(), format_rfc3339(last_us), more))
+        Some(Page {
+            entries: entries.collect(),
+            last: format_rfc3339(last_us),
+            has_more: more,
+        })
     }
 
     fn entries(&self) -> Vec<(i64, Uuid, Value)> {
