@@ -114,7 +114,10 @@ impl Stage {
         self.server.client_killed();
         self.offset_ms = offset_ms;
         self.client = Client::start(&self.command)?;
-        self.hello().await
+        self.hello().await?;
+        // Who lost its store would sign in anew, and find on the server what had arrived by chance.
+        let logins = self.server.state().people.logins;
+        expect_eq("sign-ins after a restart", &logins, &1)
     }
 
     /// What the client shows its app.

@@ -29,6 +29,7 @@ mod nodes;
 mod order;
 mod people;
 mod privacy;
+mod protocol;
 mod pull;
 mod racing;
 mod rebuild;

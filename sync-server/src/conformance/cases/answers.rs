@@ -60,8 +60,15 @@ pub(super) async fn cut(stage: &mut Stage) -> Outcome {
         stage
             .server
             .bent(Endpoint::Push, move |reply| reply.cut(bytes));
+        let before = stage.pushed().len();
         stage.sync().await?;
         stage.converge().await?.expect_quiet()?;
+        let pushed = stage.pushed().split_off(before);
+        expect(
+            pushed.len() == 2 && pushed[0] == pushed[1],
+            "the same operations again",
+            format!("{pushed:?}"),
+        )?;
         expect_eq(
             "the title on the server",
             &stage.title(id),

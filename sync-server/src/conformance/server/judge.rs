@@ -12,7 +12,6 @@ use sync_core::field::Field;
 use sync_core::hlc::{Stamp, is_ahead};
 use sync_core::record::{Edit, Effect, FieldSet, Outcome};
 use sync_core::text::{TextError, Work};
-use sync_core::value;
 use sync_core::wire::{ApprovalItem, RequestChange, RequestItem, Seen};
 use uuid::Uuid;
 
@@ -166,23 +165,21 @@ impl World {
             RequestChange::Withdraw => self.end(item.id, "withdrawn", item.stamp, walk),
             RequestChange::Delete => self.end(item.id, "deleted", item.stamp, walk),
         };
-        let again = if result["verdict"] == "applied" {
-            json!({"verdict": "duplicate"})
-        } else {
-            result.clone()
-        };
-        self.commands.insert(item.op_id, (item.digest, again));
+        self.remember(item.op_id, item.digest, &result);
         result
     }
 
+    /// What a command has come to is remembered; what waits is not.
+    fn remember(&mut self, op_id: Uuid, digest: u64, result: &Value) {
+        let again = match result["verdict"].as_str() {
+            Some("applied") => json!({"verdict": "duplicate"}),
+            Some("deferred") => return,
+            _ => result.clone(),
+        };
+        self.commands.insert(op_id, (digest, again));
+    }
+
     fn upsert(&mut self, id: Uuid, edit: &Edit, walk: &mut Walk) -> Value {
-        for (field, value) in &edit.writes {
-            if let (Field::CategoryId, Some(value::Value::Id(category))) = (field, value)
-                && self.unheard.contains(category)
-            {
-                return deferred("category", *category);
-            }
-        }
         if let Some(held) = self.records.get(&id) {
             if held.record.tombstone().is_some() {
                 return refused("deleted");
@@ -236,6 +233,12 @@ impl World {
         }
         if held.record.stamp(Field::Title).is_none() {
             return refused("incomplete");
+        }
+        // A draft may name what nobody here has heard of; a submit waits for it.
+        let category = held.record.register(Field::CategoryId);
+        let category = category.and_then(|register| register.value.as_ref()?.as_id());
+        if let Some(category) = category.filter(|category| self.unheard.contains(category)) {
+            return deferred("category", category);
         }
         let at_us = self.next_us();
         let held = self.hold(id, at_us);
@@ -305,12 +308,7 @@ impl World {
             approval["updatedAt"] = json!(at);
             json!({"verdict": "applied"})
         };
-        let again = if result["verdict"] == "applied" {
-            json!({"verdict": "duplicate"})
-        } else {
-            result.clone()
-        };
-        self.commands.insert(item.op_id, (item.digest, again));
+        self.remember(item.op_id, item.digest, &result);
         result
     }
 }
