@@ -3,7 +3,8 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use tests::Process;
+use tempfile::TempDir;
+use tests::{Engine, Process};
 
 /// What a wrong client would do, as a change of the right one, and a case that must notice.
 const WRONG: &[(&str, &str, &str, &str)] = &[
@@ -194,6 +195,12 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
         r#"if kind == "never" else {}"#,
     ),
     (
+        "commands",
+        "submits where it should withdraw",
+        r#"self.enqueue("requests", kind, record"#,
+        r#"self.enqueue("requests", kind.replace("withdraw", "submit"), record"#,
+    ),
+    (
         "paging",
         "stops after a page",
         r#"return answer["hasMore"]"#,
@@ -357,33 +364,18 @@ fn the_client_in_python_keeps_every_promise() {
 }
 
 /// Whether its case catches a client that is wrong in this way.
-fn is_caught(source: &str, (case, _, right, wrong): &(&str, &str, &str, &str)) -> bool {
-    assert!(
-        source.contains(right),
-        "{case}: the client has no `{right}` to be wrong about"
-    );
-    let folder = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(examples()).unwrap() {
-        let file = file.unwrap();
-        let is_code = file.path().extension().is_some_and(|kind| kind == "py");
-        if is_code {
-            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
-        }
-    }
-    let client = folder.path().join("athena_client.py");
-    std::fs::write(client, source.replace(right, wrong)).unwrap();
+fn is_caught((case, _, right, wrong): &(&str, &str, &str, &str)) -> bool {
+    let folder = changed("athena_client.py", &[(right, wrong)]);
     let output = conformance(folder.path(), &[case]);
     report(&output)["failed"] != 0 && output.status.code() == Some(4)
 }
 
 #[test]
 fn a_client_that_breaks_a_promise_is_caught() {
-    let source = std::fs::read_to_string(examples().join("athena_client.py")).unwrap();
     let not_caught: Vec<String> = std::thread::scope(|scope| {
         let parts = WRONG.chunks(WRONG.len().div_ceil(4)).map(|part| {
-            let source = &source;
             scope.spawn(move || {
-                let missed = part.iter().filter(|wrong| !is_caught(source, wrong));
+                let missed = part.iter().filter(|wrong| !is_caught(wrong));
                 missed
                     .map(|(case, what, ..)| format!("{case}: a client that {what}"))
                     .collect::<Vec<_>>()
@@ -398,6 +390,46 @@ fn a_client_that_breaks_a_promise_is_caught() {
     assert!(not_caught.is_empty(), "not caught: {not_caught:#?}");
 }
 
+/// A copy of the client in a folder of its own, one of its files changed.
+fn changed(file: &str, changes: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(examples()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "py") {
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let path = folder.path().join(file);
+    let mut source = std::fs::read_to_string(&path).unwrap();
+    for (right, wrong) in changes {
+        assert!(
+            source.contains(right),
+            "{file} has no `{right}` to be wrong about"
+        );
+        source = source.replace(right, wrong);
+    }
+    std::fs::write(path, source).unwrap();
+    folder
+}
+
+#[test]
+fn a_client_with_two_batches_in_flight_is_caught() {
+    let again = "self.again = lambda: Client(baseUrl, store, clock_ms=lambda: self.now_ms)\n        self.client = Client(";
+    let thread =
+        "__import__(\"threading\").Thread(target=lambda: self.again().sync(), daemon=True).start()";
+    let changes = [
+        ("self.client = Client(", again),
+        ("self.client.sync()", thread),
+    ];
+    let folder = changed("conformance.py", &changes);
+    let report = report(&conformance(folder.path(), &["one-in-flight"]));
+    let seen = report["cases"][0]["seen"].as_str().unwrap_or_default();
+    assert!(
+        seen.contains("a second batch while one is in flight"),
+        "{report:#}"
+    );
+}
+
 #[test]
 fn a_case_that_does_not_exist_is_named() {
     let output = conformance(&examples(), &["no-such-case"]);
@@ -407,4 +439,21 @@ fn a_case_that_does_not_exist_is_named() {
         said.contains("no-such-case") && said.contains("lost-answer"),
         "{said}"
     );
+}
+
+/// The client's own tests: the golden vectors, and two devices on a real server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_devices_with_the_client_in_python_meet() {
+    let server = Process::start(Engine::Sqlite).await;
+    let mut tests = Command::new("python3");
+    tests.args(["-B", "-m", "unittest", "-v"]);
+    tests
+        .current_dir(examples())
+        .env("ATHENA_URL", server.url());
+    let output = tokio::task::spawn_blocking(move || tests.output());
+    let output = output.await.unwrap().expect("running python3");
+    server.stop().await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("test_two_devices_meet"), "{said}");
 }

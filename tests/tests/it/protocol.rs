@@ -24,6 +24,8 @@ const UNHEARD: &str = "01930000-0000-7000-8000-00000000d003";
 const FAIR: &str = "01930000-0000-7000-8000-000000000001";
 const TRAIN: &str = "01930000-0000-7000-8000-000000000002";
 const HOTEL: &str = "01930000-0000-7000-8000-000000000003";
+/// Exchanges whose answers are shown with every member.
+const WHOLE: [&str; 4] = ["login", "refresh", "first-push", "again"];
 /// The node of each phone.
 const PHONE: &str = "a1b2c3d4e5f60718";
 const TABLET: &str = "0817065f4e3d2c1b";
@@ -135,7 +137,11 @@ impl Story {
                 let _ = writeln!(answer, "{header}: {value}");
             }
         }
-        let _ = write!(answer, "\n{}", shown(&reply.body));
+        let mut body = reply.body.clone();
+        if !WHOLE.contains(&name) {
+            shorten(&mut body, &mut Vec::new());
+        }
+        let _ = write!(answer, "\n{}", shown(&body));
         let text = format!(
             "```http\n{}\n```\n\n```http\n{}\n```\n",
             plain(request),
@@ -174,6 +180,69 @@ fn plain(text: &str) -> String {
     lines.join("\n")
 }
 
+/// Leaves out what says nothing, and records that stand there already.
+fn shorten(value: &mut Value, above: &mut Vec<Value>) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !matches!(member, Value::Null | Value::Bool(false)));
+            members.retain(|_, member| member.as_array().is_none_or(|items| !items.is_empty()));
+            // As they are shown: results first.
+            let (first, rest): (Vec<_>, Vec<_>) =
+                members.iter_mut().partition(|(name, _)| *name == "results");
+            for (name, member) in first.into_iter().chain(rest) {
+                let is_record = name == "record";
+                if is_record && above.contains(member) {
+                    *member = json!("as above");
+                    continue;
+                }
+                if is_record {
+                    above.push(member.clone());
+                }
+                shorten(member, above);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| shorten(item, above)),
+        _ => {}
+    }
+}
+
+/// Members in the order in which one reads them; others follow, by name.
+fn ordered(members: &serde_json::Map<String, Value>) -> Vec<(&String, &Value)> {
+    const ORDER: [&str; 22] = [
+        "kind",
+        "serverTime",
+        "hlc",
+        "clockOffsetMs",
+        "deviceId",
+        "userId",
+        "clientTime",
+        "lastSync",
+        "opId",
+        "type",
+        "id",
+        "requestId",
+        "level",
+        "verdict",
+        "code",
+        "title",
+        "status",
+        "detail",
+        "hasMore",
+        "results",
+        "changes",
+        "record",
+    ];
+    // A stamp belongs behind what it stamps, except in the head of an answer.
+    let is_item = members.contains_key("opId");
+    let rank = |name: &str| match name {
+        "hlc" if is_item => 11,
+        _ => ORDER.iter().position(|known| *known == name).unwrap_or(18),
+    };
+    let mut named: Vec<_> = members.iter().collect();
+    named.sort_by_key(|(name, _)| rank(name));
+    named
+}
+
 /// JSON in which what fits on a line stays on one.
 fn shown(value: &Value) -> String {
     let mut text = String::new();
@@ -185,7 +254,7 @@ fn write_value(text: &mut String, value: &Value, depth: usize, before: usize) {
     let flat = flat(value);
     let (open, close, parts): (_, _, Vec<(String, &Value)>) = match value {
         Value::Object(members) if !fits(&flat, depth, before) => {
-            let named = members.iter();
+            let named = ordered(members).into_iter();
             (
                 '{',
                 '}',
@@ -221,8 +290,8 @@ fn flat(value: &Value) -> String {
     let join = |parts: Vec<String>| parts.join(", ");
     match value {
         Value::Object(members) => {
-            let parts = members
-                .iter()
+            let parts = ordered(members)
+                .into_iter()
                 .map(|(name, value)| format!("\"{name}\": {}", flat(value)));
             format!("{{{}}}", join(parts.collect()))
         }

@@ -4,6 +4,10 @@ use crate::conformance::outcome::{Outcome, expect, expect_eq};
 use crate::conformance::server::Endpoint;
 use crate::conformance::stage::Stage;
 use serde_json::json;
+use std::time::Duration;
+
+/// How long an answer is held back while other syncs are asked for.
+const TIME_TO_BE_WRONG: Duration = Duration::from_millis(300);
 
 pub(super) async fn first_sync(stage: &mut Stage) -> Outcome {
     let id = stage.new_id();
@@ -103,6 +107,8 @@ pub(super) async fn one_in_flight(stage: &mut Stage) -> Outcome {
     for _ in 0..3 {
         others.push(stage.client.send("sync", json!({})).await?);
     }
+    // A wrong client gets the time to be wrong; a right one does nothing with it.
+    tokio::time::sleep(TIME_TO_BE_WRONG).await;
     gate.open();
     stage.client.answer(first, "sync").await?;
     for other in others {
