@@ -204,8 +204,12 @@ class Client:
                     self.write(new["id"], lost)  # a restored server has lost them: they are queued again
         if answer["lastSync"] is not None:
             self.put(**{f"{self.user} {feed}": answer["lastSync"]})
-        if not answer["hasMore"]:  # what a pull from the beginning did not bring is gone
-            self.db.execute("delete from record where user = ? and feed = ? and stale", [self.user, feed])
+        if not answer["hasMore"]:  # what a pull from the beginning did not bring is gone, but for our own values
+            for id, in self.rows("select id from record where user = ? and feed = ? and stale", feed):
+                lost = self.newer(self.stored(feed, id), blank(id)) if feed == "requests" else {}
+                self.db.execute("delete from record where user = ? and feed = ? and id = ?", [self.user, feed, id])
+                if lost:
+                    self.write(id, lost)
 
     def newer(self, old, new):
         """Our own values that are newer than the server's."""

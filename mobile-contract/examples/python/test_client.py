@@ -63,7 +63,8 @@ class TwoDevices(unittest.TestCase):
         self.url = os.environ["ATHENA_URL"]
         self.admin = self.call("POST", "auth/login", {"email": "admin@demo.athena", "password": "athena-demo"})
         email = f"device-{uuid.uuid4()}@demo.athena"
-        self.call("POST", "users", {"email": email, "name": "Two Devices", "roles": ["sales"], "password": "two devices"})
+        person = {"email": email, "name": "Two Devices", "roles": ["sales"], "password": "two devices"}
+        self.call("POST", "users", person)
         self.phone, self.tablet = self.device("phone", email), self.device("tablet", email)
 
     def device(self, name, email, password="two devices"):
@@ -122,7 +123,8 @@ class TwoDevices(unittest.TestCase):
         self.assertEqual(self.tablet.records()[draft]["status"], "pending_l1")
         self.assertEqual(self.tablet.records()[draft]["title"], "Trade fair")
         notice, = self.tablet.notices()
-        self.assertEqual((notice["kind"], notice["code"], notice["item"]["fields"]["title"]), ("refused", "locked", "Too late"))
+        self.assertEqual((notice["kind"], notice["code"]), ("refused", "locked"))
+        self.assertEqual(notice["item"]["fields"], {"title": "Too late"})
 
     def test_an_approver_decides(self):
         draft = self.phone.edit(uuid7(), self.complete())

@@ -108,13 +108,13 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
         "rejected",
         "drops what was refused",
         r#"self.finish(item, "refused", code or verdict"#,
-        r#"self.finish(item, None, code or verdict"#,
+        "self.finish(item, None, code or verdict",
     ),
     (
         "locked",
         "drops what was refused",
         r#"self.finish(item, "refused", code or verdict"#,
-        r#"self.finish(item, None, code or verdict"#,
+        "self.finish(item, None, code or verdict",
     ),
     (
         "retryable",

@@ -94,7 +94,7 @@ impl Story {
         format!("01930000-0000-7000-8000-00000000e{:03}", self.ops)
     }
 
-    fn item(&mut self, kind: &str, id: &str, stamp: &str, more: Value) -> Value {
+    fn item(&mut self, kind: &str, id: &str, stamp: &str, more: &Value) -> Value {
         let mut item = json!({"opId": self.op(), "type": kind, "id": id, "hlc": stamp});
         for (name, value) in more.as_object().into_iter().flatten() {
             item[name] = value.clone();
@@ -413,7 +413,7 @@ async fn drafts(story: &mut Story, kim: &Actor) -> Value {
         "title": "Trade fair, Lyon", "amount": {"minor": 125_000, "currency": "EUR"}, "categoryId": FAIRS,
         "reasonId": REASON, "justification": "We need a booth in Lyon.",
     }});
-    let edit = story.item("upsert", FAIR, &first, fields);
+    let edit = story.item("upsert", FAIR, &first, &fields);
     let batch = story.batch(KIM, &Value::Null, &[edit]);
     story.post("first-push", kim, SYNC, &batch).await.ok();
     story.pass(5);
@@ -429,13 +429,13 @@ async fn drafts(story: &mut Story, kim: &Actor) -> Value {
             "upsert",
             FAIR,
             &title,
-            json!({"fields": {"title": "Trade fair in Lyon"}}),
+            &json!({"fields": {"title": "Trade fair in Lyon"}}),
         ),
         story.item(
             "upsert",
             FAIR,
             &text,
-            json!({"fields": {"justification":
+            &json!({"fields": {"justification":
             {"text": "We need a booth in Lyon, with a demo.", "base": base}}}),
         ),
     ];
@@ -447,13 +447,13 @@ async fn drafts(story: &mut Story, kim: &Actor) -> Value {
             "upsert",
             FAIR,
             &early,
-            json!({"fields": {"title": "Lyon", "region": "EMEA"}}),
+            &json!({"fields": {"title": "Lyon", "region": "EMEA"}}),
         ),
         story.item(
             "upsert",
             FAIR,
             &later,
-            json!({"fields": {"justification":
+            &json!({"fields": {"justification":
             {"text": "We need a big booth in Lyon.", "base": base}}}),
         ),
     ];
@@ -482,25 +482,25 @@ async fn refusals(story: &mut Story, kim: &Actor, last: &Value) {
         .into_iter()
         .collect();
     let items = [
-        story.item("upsert", TRAIN, &stamps[0], train),
-        story.item("submit", TRAIN, &stamps[1], json!({"seen": seen})),
+        story.item("upsert", TRAIN, &stamps[0], &train),
+        story.item("submit", TRAIN, &stamps[1], &json!({"seen": seen})),
         story.item(
             "upsert",
             TRAIN,
             &stamps[2],
-            json!({"fields": {"region": "EMEA"}}),
+            &json!({"fields": {"region": "EMEA"}}),
         ),
         story.item(
             "upsert",
             HOTEL,
             &stamps[3],
-            json!({"fields": {"title": ""}}),
+            &json!({"fields": {"title": ""}}),
         ),
         story.item(
             "upsert",
             HOTEL,
             &stamps[4],
-            json!({"fields": {"title": "Hotel"}}),
+            &json!({"fields": {"title": "Hotel"}}),
         ),
     ];
     let batch = story.batch(KIM, last, &items);
@@ -519,7 +519,7 @@ async fn refusals(story: &mut Story, kim: &Actor, last: &Value) {
         "upsert",
         HOTEL,
         &ahead,
-        json!({"fields": {"region": "EMEA"}}),
+        &json!({"fields": {"region": "EMEA"}}),
     );
     let mut batch = story.batch(KIM, &reply.body["lastSync"], &[item]);
     let fast = sync_core::time::format_rfc3339(story.clock.now_us() + 3_600_000_000);
@@ -541,7 +541,7 @@ async fn submits(story: &mut Story, kim: &Actor) -> String {
     let mut old = seen.clone();
     old["title"] = json!("2026-11-22T10:00:09.100Z-0000-a1b2c3d4e5f60718");
     let stamp = story.stamp(-500, PHONE);
-    let unseen = story.item("submit", FAIR, &stamp, json!({"seen": old}));
+    let unseen = story.item("submit", FAIR, &stamp, &json!({"seen": old}));
     let mut batch = story.batch(KIM, &Value::Null, &[unseen]);
     batch.as_object_mut().unwrap().remove("lastSync");
     let reply = story.post("content-changed", kim, SYNC, &batch).await.ok();
@@ -549,9 +549,14 @@ async fn submits(story: &mut Story, kim: &Actor) -> String {
 
     story.pass(60);
     let stamp = story.stamp(-500, PHONE);
-    let submit = story.item("submit", FAIR, &stamp, json!({"seen": seen}));
+    let submit = story.item("submit", FAIR, &stamp, &json!({"seen": seen}));
     let late = story.stamp(-400, PHONE);
-    let edit = story.item("upsert", FAIR, &late, json!({"fields": {"region": "APAC"}}));
+    let edit = story.item(
+        "upsert",
+        FAIR,
+        &late,
+        &json!({"fields": {"region": "APAC"}}),
+    );
     batch = story.batch(KIM, &Value::Null, &[submit, edit]);
     batch.as_object_mut().unwrap().remove("lastSync");
     let reply = story.post("submitted", kim, SYNC, &batch).await.ok();
@@ -587,7 +592,7 @@ async fn votes(story: &mut Story, revision: &str) {
     let last = page.body["lastSync"].clone();
     let stamp = story.stamp(-700, ROBINS);
     let more = json!({"revision": revision, "comment": "Good fair."});
-    let vote = story.item("approve", &approval, &stamp, more);
+    let vote = story.item("approve", &approval, &stamp, &more);
     let batch = story.batch(ROBIN, &last, &[vote]);
     let reply = story
         .post("vote", &robin, "/api/v1/approvals/sync", &batch)
@@ -596,7 +601,7 @@ async fn votes(story: &mut Story, revision: &str) {
     assert_eq!(reply.verdicts(), ["applied"]);
     let stamp = story.stamp(-600, ROBINS);
     let other = format!("sha256:{}", "0".repeat(64));
-    let stale = story.item("reject", &approval, &stamp, json!({"revision": other}));
+    let stale = story.item("reject", &approval, &stamp, &json!({"revision": other}));
     let batch = story.batch(ROBIN, &reply.body["lastSync"], &[stale]);
     let reply = story
         .post("stale-vote", &robin, "/api/v1/approvals/sync", &batch)

@@ -6,16 +6,19 @@ use crate::conformance::stage::Stage;
 use serde_json::json;
 
 pub(super) async fn resync(stage: &mut Stage) -> Outcome {
-    let (gone, edited) = (stage.draft("gone").await?, stage.draft("edited").await?);
+    let gone = stage.new_id();
+    {
+        let mut scene = stage.server.state();
+        scene.world.edit_elsewhere(gone, &json!({"title": "gone"}));
+    }
+    let edited = stage.draft("edited").await?;
     stage.converge().await?;
     stage.edit(edited, json!({"title": "queued"})).await?;
     let queued = stage.state().await?.queue().to_vec();
-    {
-        let mut scene = stage.server.state();
-        scene.world.records.remove(&gone);
-        scene.world.page_max = 1;
-        scene.world.lose_history();
-    }
+    let mut backup = stage.server.state().world.records.clone();
+    backup.remove(&gone);
+    stage.server.restore(backup);
+    stage.server.state().world.page_max = 1;
     let seen = stage.server.count();
     let shown = stage.converge().await?;
     shown.expect_quiet()?;
@@ -52,7 +55,9 @@ pub(super) async fn restores(stage: &mut Stage) -> Outcome {
     stage.pass(1_000).await?;
     stage.edit(id, json!({"title": "after the backup"})).await?;
     stage.converge().await?;
-    stage.server.state().world.restore(backup);
+    let lost = stage.draft("written after the backup").await?;
+    stage.converge().await?;
+    stage.server.restore(backup);
     expect_eq(
         "the title after the restore",
         &stage.title(id),
@@ -64,5 +69,10 @@ pub(super) async fn restores(stage: &mut Stage) -> Outcome {
         "the title that was queued again",
         &shown.record(id)["title"],
         &json!("after the backup"),
+    )?;
+    expect_eq(
+        "the draft that was queued again",
+        &shown.record(lost)["title"],
+        &json!("written after the backup"),
     )
 }

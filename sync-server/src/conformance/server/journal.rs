@@ -69,6 +69,12 @@ impl Journal {
         }
     }
 
+    /// The server has lost history: what it forgot may come again, as the same writes.
+    pub(super) fn history_lost(&mut self) {
+        self.stamps.clear();
+        self.last.clear();
+    }
+
     /// Reads the body of a push and holds it against the contract.
     pub(super) fn read_push(&mut self, call: &mut Call, bytes: &[u8], person: Person) {
         let envelope = match Envelope::decode(bytes, Format::Json, &Limits::default()) {
@@ -121,16 +127,16 @@ impl Journal {
     }
 
     fn check_items(&mut self, sent: &[Sent]) {
-        let mut before: Option<Stamp> = None;
+        let mut before: HashMap<Uuid, Stamp> = HashMap::new();
         let mut here: HashSet<Uuid> = HashSet::new();
         for item in sent {
             if item.op_id.get_version_num() != 7 {
                 self.fault(format!("opId {} is no UUIDv7", item.op_id));
             }
-            if before.is_some_and(|before| before >= item.stamp) {
-                self.fault(format!("stamps in a batch do not rise: {}", item.stamp));
+            let last = before.insert(item.id, item.stamp);
+            if last.is_some_and(|last| last >= item.stamp) {
+                self.fault(format!("stamps of a record do not rise: {}", item.stamp));
             }
-            before = Some(item.stamp);
             if let Some(other) = self.stamps.insert(item.stamp, item.op_id)
                 && other != item.op_id
             {

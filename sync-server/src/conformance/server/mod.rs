@@ -11,7 +11,7 @@ mod world;
 pub(super) use call::{Call, Endpoint, From};
 pub(super) use people::{OTHER, OWNER, PASSWORD, Person};
 pub(super) use reply::{Gate, Reply};
-pub(super) use world::{START_MS, World};
+pub(super) use world::{Held, START_MS, World};
 
 use crate::http::body::{self, BodyLimits};
 use crate::http::media::Format;
@@ -24,11 +24,12 @@ use http::header::AUTHORIZATION;
 use journal::Journal;
 use people::People;
 use serde_json::{Value, json};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 /// The limits of the contract.
 const LIMITS: BodyLimits = BodyLimits {
@@ -189,6 +190,13 @@ impl Server {
     /// Whatever was prepared and has not been asked for: the honest answer will do.
     pub(super) fn be_honest(&self) {
         self.state().scripts.clear();
+    }
+
+    /// The server is restored from a backup: it has these records, and positions given so far are good no more.
+    pub(super) fn restore(&self, records: BTreeMap<Uuid, Held>) {
+        let mut state = self.state();
+        state.world.restore(records);
+        state.journal.history_lost();
     }
 
     /// What was wrong with the requests so far.

@@ -168,14 +168,9 @@ impl World {
         id
     }
 
-    /// Gives up all that was written since `records` were as they are here, as a restored backup does.
-    pub(in crate::conformance) fn restore(&mut self, records: BTreeMap<Uuid, Held>) {
+    /// Has these records and no others, as a restored backup; positions given so far are good no more.
+    pub(super) fn restore(&mut self, records: BTreeMap<Uuid, Held>) {
         self.records = records;
-        self.lose_history();
-    }
-
-    /// Positions given so far are good no more.
-    pub(in crate::conformance) fn lose_history(&mut self) {
         self.lost_before_us = self.next_us();
         for id in self.records.keys().copied().collect::<Vec<_>>() {
             let at_us = self.next_us();
