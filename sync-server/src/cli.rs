@@ -65,6 +65,14 @@ differs, and each difference is printed.")]
     /// Look after messages to people
     #[command(subcommand)]
     Notify(NotifyCommand),
+    /// Put a client for phones to the test
+    #[command(after_long_help = "\
+The command starts a program that reads what its user does and writes what it shows, one JSON object a line
+(mobile-contract/CONFORMANCE.md); it speaks HTTP to a server that misbehaves in every way the contract allows.
+Exit code 4: a case failed.
+
+  athena conformance --command 'python3 mobile-contract/examples/python/conformance.py'")]
+    Conformance(ConformanceArgs),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -161,6 +169,20 @@ pub struct ServeArgs {
     /// Where settings come from.
     #[command(flatten)]
     pub settings: SettingArgs,
+}
+
+/// Flags of `conformance`.
+#[derive(Debug, Args)]
+pub struct ConformanceArgs {
+    /// Starts the client under test; read by a shell
+    #[arg(long, value_name = "COMMAND")]
+    pub command: String,
+    /// Only the cases whose names begin so; may be repeated
+    #[arg(long, value_name = "CASE")]
+    pub only: Vec<String>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags that say where settings come from.

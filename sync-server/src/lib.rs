@@ -10,6 +10,7 @@ pub mod audit;
 mod channels;
 pub mod cli;
 pub mod config;
+pub mod conformance;
 mod demo;
 mod demo_page;
 pub mod docs;

@@ -4,11 +4,12 @@ use clap::Parser;
 use std::fmt::Display;
 use std::process::ExitCode;
 use sync_server::cli::{
-    self, AuditCommand, Cli, Command, ConfigCommand, NotifyCommand, VerifyArgs,
+    self, AuditCommand, Cli, Command, ConfigCommand, ConformanceArgs, NotifyCommand,
+    VerifyArgs,
 };
 use sync_server::config::{Config, SettingError};
 use sync_server::events::{self, EventsCommand};
-use sync_server::{Running, audit, docs, serve, telemetry, welcome};
+use sync_server::{Running, audit, conformance, docs, serve, telemetry, welcome};
 
 /// glibc keeps the 19 MiB of every password hash in the arena of the thread that made it: a morning of
 /// logins would leave hundreds of MiB behind. This allocator gives them back. Without huge pages (`no_thp`),
@@ -20,6 +21,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const WRONG_SETTING: u8 = 2;
 /// Exit code of a rebuild that found differences.
 const DIFFERS: u8 = 3;
+/// Exit code of a conformance run in which a case failed.
+const DOES_NOT_CONFORM: u8 = 4;
 
 fn main() -> ExitCode {
     // Whoever speaks TLS, to phones or to PostgreSQL, uses this provider.
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         },
         Command::Audit(AuditCommand::Verify(args)) => return verify(&args),
         Command::Openapi => print!("{}", docs::openapi_text()),
+        Command::Conformance(args) => return in_runtime(conform(args)),
         Command::Migrate(args) => return with(args.load(std::iter::empty()), migrate),
         Command::Rebuild(args) => return with(args.load(std::iter::empty()), rebuild),
         Command::Events(command) => {
@@ -62,11 +66,15 @@ fn with<F: Future<Output = ExitCode>>(
         Err(errors) => return refused(&errors),
     };
     let _log = telemetry::start(&config.log, config.log_format);
+    in_runtime(command(config))
+}
+
+fn in_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime.block_on(command(config)),
+        Ok(runtime) => runtime.block_on(command),
         Err(error) => failed(&error),
     }
 }
@@ -86,6 +94,30 @@ fn verify(args: &VerifyArgs) -> ExitCode {
             eprintln!("athena: {error}");
             ExitCode::from(error.code())
         }
+    }
+}
+
+async fn conform(args: ConformanceArgs) -> ExitCode {
+    let options = conformance::Options {
+        command: args.command,
+        only: args.only,
+    };
+    let report = match conformance::run(&options).await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("athena: {error}");
+            return ExitCode::from(WRONG_SETTING);
+        }
+    };
+    if args.json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{report}");
+    }
+    if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DOES_NOT_CONFORM)
     }
 }
 

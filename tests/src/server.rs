@@ -54,6 +54,12 @@ impl Server {
         server
     }
 
+    /// A server on empty `SQLite` files, which makes the demo organisation itself, by the setup's clock.
+    pub async fn on_nothing(setup: Setup) -> Self {
+        let data = Data::empty(Engine::Sqlite).await;
+        Box::pin(Self::on(Engine::Sqlite, data, setup)).await
+    }
+
     /// Another node on the same `PostgreSQL` database, with the same keys.
     pub async fn beside(&self) -> Self {
         self.beside_as(Setup::default()).await
