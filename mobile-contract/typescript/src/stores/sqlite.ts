@@ -7,7 +7,7 @@
  */
 import type { Row, Store, Write } from '../store/store.js'
 
-type Value = string | null
+type Value = string
 
 export interface SqliteStatement {
   run(...values: Value[]): unknown

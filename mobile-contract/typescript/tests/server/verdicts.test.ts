@@ -30,6 +30,7 @@ test('merged: two phones change other fields and one the same; who lost is told 
   await a.client.sync()
   await b.client.sync()
   await a.client.requests.edit(id, { title: 'From A', region: 'EMEA' })
+  b.skewMs = 50 // later, and not within one millisecond
   await b.client.requests.edit(id, { title: 'From B' })
   await b.client.sync()
   await a.client.sync()
