@@ -127,6 +127,7 @@ export class Client {
   start(): void {
     if (this.started) return
     this.started = true
+    this.loop.setAutomatic(true)
     void this.loop.request('person')
     this.listen()
   }
@@ -134,6 +135,7 @@ export class Client {
   /** Stops syncing by itself (the app goes to the background). `sync` still works. */
   pause(): void {
     this.started = false
+    this.loop.setAutomatic(false)
     this.live.stop()
     this.changed()
   }

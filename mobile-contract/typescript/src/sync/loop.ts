@@ -32,6 +32,7 @@ export class Loop {
   syncedAtMs: number | null = null
 
   private online = true
+  private automatic = false
   private stopped = false
   private failures = 0
   private wanted: RoundOptions | null = null
@@ -70,6 +71,14 @@ export class Loop {
     this.failures = 0
     this.enter(this.online ? 'idle' : 'offline', null)
     if (atOnce) void this.request('online')
+  }
+
+  /** Whether rounds follow by themselves, after failures and for what was put off. */
+  setAutomatic(automatic: boolean): void {
+    this.automatic = automatic
+    if (automatic) return
+    this.cancelTimer?.()
+    this.cancelTimer = null
   }
 
   async stop(): Promise<void> {
@@ -118,6 +127,7 @@ export class Loop {
   }
 
   private schedule(afterMs: number, options: RoundOptions): void {
+    if (!this.automatic) return
     this.cancelTimer?.()
     this.cancelTimer = this.env.timer(Math.max(0, afterMs), () => {
       this.cancelTimer = null
