@@ -46,7 +46,11 @@ export class Phone {
   deviceId = randomUUID()
   client!: Client
 
-  constructor(readonly owner: Person) {}
+  constructor(
+    readonly owner: Person,
+    readonly url = serverUrl(),
+    readonly password = PASSWORD,
+  ) {}
 
   get environment(): Environment {
     return {
@@ -73,7 +77,7 @@ export class Phone {
   /** Opens the app: after a kill, on what the disk holds. */
   async open(store: Store = this.store()): Promise<Client> {
     this.client = await openClient({
-      baseUrl: serverUrl(),
+      baseUrl: this.url,
       store,
       transport: this.transport,
       environment: this.environment,
@@ -85,7 +89,7 @@ export class Phone {
   }
 
   async login(): Promise<void> {
-    await this.client.login(this.owner.email, PASSWORD)
+    await this.client.login(this.owner.email, this.password)
   }
 
   /** Syncs of pushes only, counted by path. */

@@ -14,6 +14,7 @@ declare module 'vitest' {
 
 export interface Server {
   url: string
+  port: number
   stop(): Promise<void>
 }
 
@@ -39,17 +40,23 @@ async function ready(url: string, child: ChildProcess, log: () => string): Promi
   throw new Error(`athena did not become ready: ${log()}`)
 }
 
-/** A server with the demo organisation and a data folder of its own. */
-export async function startServer(settings: Record<string, string> = {}): Promise<Server> {
+export interface ServerOptions {
+  /** A data folder that outlives the server; without it, one of its own that goes with it. */
+  data?: string
+  port?: number
+}
+
+/** A server with the demo organisation. */
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const binary = process.env.ATHENA_BIN
   if (binary === undefined)
     throw new Error('ATHENA_BIN must name the athena program (scripts/test-mobile sets it)')
-  const data = await mkdtemp(join(tmpdir(), 'athena-mobile-'))
-  const port = await freePort()
+  const data = options.data ?? (await mkdtemp(join(tmpdir(), 'athena-mobile-')))
+  const port = options.port ?? (await freePort())
   const url = `http://127.0.0.1:${port}`
   // The program takes every ATHENA_ variable for a setting, and refuses those it does not know.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ATHENA_'))
-  const env = { ...Object.fromEntries(inherited), ATHENA_RATE_LIMIT: 'off', ...settings }
+  const env = { ...Object.fromEntries(inherited), ATHENA_RATE_LIMIT: 'off' }
   const child = spawn(binary, ['serve', '--demo', '--listen', `127.0.0.1:${port}`, '--data-dir', data], {
     env,
   })
@@ -64,9 +71,9 @@ export async function startServer(settings: Record<string, string> = {}): Promis
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGTERM')
     await ended
-    await rm(data, { recursive: true, force: true })
+    if (options.data === undefined) await rm(data, { recursive: true, force: true })
   }
-  return { url, stop }
+  return { url, port, stop }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
