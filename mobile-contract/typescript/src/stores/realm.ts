@@ -6,15 +6,16 @@
  *   realmStore(realm)
  */
 import type { Row, Store, Write } from '../store/store.js'
+import type { TableName } from '../store/tables.js'
 
-/** One row of the client's. */
+/** A row of the client's that is no record. */
 export const ATHENA_ROW = {
   name: 'AthenaRow',
   primaryKey: 'id',
   properties: { id: 'string', tbl: 'string', key: 'string', value: 'string' },
 } as const
 
-/** What of a request an app sorts and filters by. */
+/** A request: what an app sorts and filters by, and the whole of it as JSON in `value`. */
 export const ATHENA_REQUEST = {
   name: 'AthenaRequest',
   primaryKey: 'id',
@@ -25,11 +26,12 @@ export const ATHENA_REQUEST = {
     currency: 'string?',
     categoryId: 'string?',
     status: { type: 'string', indexed: true },
-    updatedAt: { type: 'string', indexed: true },
+    updatedAt: 'string',
+    value: 'string',
   },
 } as const
 
-/** What of an approval an app sorts and filters by. */
+/** An approval, likewise. */
 export const ATHENA_APPROVAL = {
   name: 'AthenaApproval',
   primaryKey: 'id',
@@ -38,7 +40,8 @@ export const ATHENA_APPROVAL = {
     requestId: 'string',
     level: 'int',
     status: { type: 'string', indexed: true },
-    updatedAt: { type: 'string', indexed: true },
+    updatedAt: 'string',
+    value: 'string',
   },
 } as const
 
@@ -60,18 +63,19 @@ function pick(record: Wire, names: readonly string[]): Wire {
   return Object.fromEntries(names.map((name) => [name, record[name] ?? null]))
 }
 
-const SHOWN: Record<string, { type: string; of(record: Wire): Wire }> = {
+/** The tables whose rows are objects of their own, and what of them a Realm's properties hold. */
+const RECORDS: Partial<Record<TableName, { type: string; of(record: Wire): Wire }>> = {
   requests: {
     type: ATHENA_REQUEST.name,
     of: (record) => {
       const amount = record.amount as { minor: number; currency: string } | null
       const money = { amountMinor: amount?.minor ?? null, currency: amount?.currency ?? null }
-      return { ...pick(record, ['id', 'title', 'categoryId', 'status', 'updatedAt']), ...money }
+      return { ...pick(record, ['title', 'categoryId', 'status', 'updatedAt']), ...money }
     },
   },
   approvals: {
     type: ATHENA_APPROVAL.name,
-    of: (record) => pick(record, ['id', 'requestId', 'level', 'status', 'updatedAt']),
+    of: (record) => pick(record, ['requestId', 'level', 'status', 'updatedAt']),
   },
 }
 
@@ -83,22 +87,26 @@ export function realmStore(realm: RealmLike): Store {
     if (object !== null && object !== undefined) realm.delete(object as never)
   }
   const apply = ({ table, key, value }: Write) => {
-    const shown = SHOWN[table]
+    const record = RECORDS[table]
     const id = `${table}/${key}`
-    if (value === null) {
-      remove(ATHENA_ROW.name, id)
-      if (shown !== undefined) remove(shown.type, key)
-      return
-    }
-    realm.create(ATHENA_ROW.name, { id, tbl: table, key, value }, upsert)
-    if (shown !== undefined) realm.create(shown.type, shown.of(JSON.parse(value) as Wire), upsert)
+    if (record !== undefined) {
+      if (value === null) remove(record.type, key)
+      else realm.create(record.type, { ...record.of(JSON.parse(value) as Wire), id: key, value }, upsert)
+    } else if (value === null) remove(ATHENA_ROW.name, id)
+    else realm.create(ATHENA_ROW.name, { id, tbl: table, key, value }, upsert)
   }
   return {
     async open() {
       const rows: Row[] = []
       for (const object of realm.objects(ATHENA_ROW.name)) {
-        const { tbl, key, value } = object as { tbl: Row['table']; key: string; value: string }
+        const { tbl, key, value } = object as { tbl: TableName; key: string; value: string }
         rows.push({ table: tbl, key, value })
+      }
+      for (const [table, { type }] of Object.entries(RECORDS)) {
+        for (const object of realm.objects(type)) {
+          const { id, value } = object as { id: string; value: string }
+          rows.push({ table: table as TableName, key: id, value })
+        }
       }
       return rows
     },

@@ -38,7 +38,7 @@ test('a commit that fails half-way leaves nothing of itself', async () => {
   const realm = await disk.realm()
   const store = realmStore(realm)
   await store.open()
-  const broken = { table: 'requests' as const, key: 'c', value: '{"id":5}' }
+  const broken = { table: 'requests' as const, key: 'c', value: '{"status":5}' }
   await expect(store.commit([{ table: 'meta', key: 'b', value: '2' }, broken])).rejects.toThrow()
   expect(realm.objects('AthenaRow').length).toBe(0)
   await disk.destroy()
