@@ -120,7 +120,7 @@ export class Client {
   async logout(): Promise<void> {
     this.live.stop()
     await this.session.logout()
-    this.changed()
+    this.loop.signedOut()
   }
 
   /** Begins to sync by itself: at edits, at news, and after failures. */

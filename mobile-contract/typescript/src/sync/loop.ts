@@ -73,6 +73,11 @@ export class Loop {
     if (atOnce) void this.request('online')
   }
 
+  /** Nobody is signed in any more. */
+  signedOut(): void {
+    this.enter('signed_out', null)
+  }
+
   /** Whether rounds follow by themselves, after failures and for what was put off. */
   setAutomatic(automatic: boolean): void {
     this.automatic = automatic

@@ -1,7 +1,7 @@
 /** One round with the server: push what is queued, batch by batch, and pull what is new. */
 import type { Environment } from '../environment.js'
 import { Refused, Unreachable } from '../net/api.js'
-import type { SessionKeeper } from '../net/session.js'
+import { type SessionKeeper, SignedOut } from '../net/session.js'
 import { addNotice } from '../notices.js'
 import { allItems, inDoubt, keyOf } from '../queue/queue.js'
 import { isDue, LIMITS, type Limits, selectBatch } from '../queue/select.js'
@@ -14,6 +14,8 @@ import { type Answer, type Page, type Role, SERVICES, type Service } from '../wi
 
 /** Failures in a row after which batches become smaller: a line that never carries a large one may carry a small. */
 const FAILURES_BEFORE_NARROWING = 3
+/** Successes in a row after which they become larger again. */
+const SUCCESSES_BEFORE_WIDENING = 4
 /** Batches refused as a whole are halved down to one item, which is then refused by itself. */
 const NARROWED_MIN = 1
 
@@ -42,6 +44,7 @@ export class WrongUser extends Error {
 export class Round {
   private limits: Limits = LIMITS
   private failures = 0
+  private successes = 0
 
   constructor(
     private readonly env: Environment,
@@ -54,7 +57,9 @@ export class Round {
   /** Everything that is due now. @throws Unreachable, Refused, SignedOut, WrongUser, StoreFailed */
   async run(options: RoundOptions): Promise<void> {
     const { id, roles } = userOf(this.ledger)
-    if (this.session.userId !== null && this.session.userId !== id) throw new WrongUser()
+    // Before anything is marked as sent: without a token nothing leaves.
+    if (this.session.userId === null) throw new SignedOut('nobody is signed in')
+    if (this.session.userId !== id) throw new WrongUser()
     for (const service of SERVICES) {
       if (!mayUse(roles, service) && !allItems(this.ledger).some((item) => item.service === service)) continue
       await this.one(service, options)
@@ -176,13 +181,16 @@ export class Round {
 
   private narrowIfStuck(sent: number): void {
     this.failures += 1
+    this.successes = 0
     if (this.failures % FAILURES_BEFORE_NARROWING === 0)
       this.limits = { ...LIMITS, changes: Math.max(16, Math.floor(sent / 2)) }
   }
 
   private widen(): void {
     this.failures = 0
-    this.limits = { ...LIMITS, changes: Math.min(LIMITS.changes, this.limits.changes * 2) }
+    this.successes += 1
+    if (this.successes % SUCCESSES_BEFORE_WIDENING === 0)
+      this.limits = { ...LIMITS, changes: Math.min(LIMITS.changes, this.limits.changes * 2) }
   }
 
   private async pull(service: Service): Promise<void> {
