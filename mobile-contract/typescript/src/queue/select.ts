@@ -2,6 +2,7 @@
 import type { Reader } from '../store/ledger.js'
 import type { QueueItem } from '../store/tables.js'
 import { BATCH_BYTES_MAX, CHANGES_MAX, type Service } from '../wire/types.js'
+import { utf8Bytes } from '../wire/utf8.js'
 import { allItems } from './queue.js'
 
 /** Longest time an item is put off, milliseconds. */
@@ -23,19 +24,6 @@ export function putOffMs(attempts: number): number {
 /** A time further away than any we set is one of a clock that was set back since. */
 export function isDue(item: QueueItem, nowMs: number): boolean {
   return item.notBeforeMs <= nowMs || item.notBeforeMs - nowMs > PUT_OFF_MS_MAX
-}
-
-/** UTF-8 bytes of a text. */
-export function utf8Bytes(text: string): number {
-  let bytes = text.length
-  for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at)
-    // Of a pair each half counts two more bits' worth: four bytes for two units.
-    if (unit >= 0xd800 && unit <= 0xdfff) bytes += 1
-    else if (unit >= 0x800) bytes += 2
-    else if (unit >= 0x80) bytes += 1
-  }
-  return bytes
 }
 
 /**

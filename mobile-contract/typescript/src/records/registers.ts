@@ -1,6 +1,7 @@
 /** Fields as last-writer-wins registers, as the server merges them. */
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
 import { type Content, FIELDS, type Field, type Stamp, type WireFields } from '../wire/types.js'
+import { utf8 } from '../wire/utf8.js'
 
 export interface Registers {
   content: Content
@@ -29,7 +30,7 @@ function canonicalHex(value: unknown): string {
     typeof value === 'object' && value !== null
       ? { currency: (value as { currency: string }).currency, minor: (value as { minor: number }).minor }
       : value
-  return bytesToHex(utf8ToBytes(JSON.stringify(plain)))
+  return bytesToHex(utf8(JSON.stringify(plain)))
 }
 
 export function plainText(value: WireFields['justification']): string | null {

@@ -1,8 +1,9 @@
 /** What a revision and an approval are called, as the server computes it. */
 import { sha1 } from '@noble/hashes/legacy.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { type Content, FIELDS } from './types.js'
+import { utf8 } from './utf8.js'
 
 const APPROVALS = '6f1f2d0a-3b57-4a63-9f59-0d8f6f0f7a10'
 
@@ -19,12 +20,12 @@ export function canonicalContent(content: Partial<Content>): string {
 
 /** The digest that approvers vote on. */
 export function revisionOf(content: Partial<Content>): string {
-  return `sha256:${bytesToHex(sha256(utf8ToBytes(canonicalContent(content))))}`
+  return `sha256:${bytesToHex(sha256(utf8(canonicalContent(content))))}`
 }
 
 /** The id of one level (1 to 3) of one revision of a request: UUIDv5. */
 export function approvalId(requestId: string, revision: string, level: number): string {
-  const name = utf8ToBytes(`${requestId.toLowerCase()}/${revision}/${level}`)
+  const name = utf8(`${requestId.toLowerCase()}/${revision}/${level}`)
   const namespace = hexToBytes(APPROVALS.split('-').join(''))
   const input = new Uint8Array(namespace.length + name.length)
   input.set(namespace)

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { correctedOffset } from '../../src/clock/offset.js'
 import { retryAfterMs } from '../../src/net/backoff.js'
 import { eventNames } from '../../src/net/transport.js'
-import { isDue, putOffMs, selectBatch, utf8Bytes } from '../../src/queue/select.js'
+import { isDue, putOffMs, selectBatch } from '../../src/queue/select.js'
 import type { Reader } from '../../src/store/ledger.js'
 import type { QueueItem } from '../../src/store/tables.js'
+import { utf8, utf8Bytes } from '../../src/wire/utf8.js'
 
 function item(seq: number, id: string, title = 'x', notBeforeMs = 0): QueueItem {
   const hlc = '2026-11-22T10:00:00.000Z-0000-a1b2c3d4e5f60718'
@@ -63,9 +64,13 @@ describe('a batch', () => {
   })
 })
 
-test.each(['', 'abc', 'é', '✈', '😀', 'a😀é✈\u0000'])('%j has as many bytes as it takes', (text) => {
-  expect(utf8Bytes(text)).toBe(Buffer.byteLength(text))
-})
+test.each(['', 'abc', '\u007f\u0080é', '\u07ff\u0800✈\uffff', '😀\u{10ffff}', 'a😀é✈\u0000'])(
+  '%j has as many bytes as it takes',
+  (text) => {
+    expect(utf8Bytes(text)).toBe(Buffer.byteLength(text))
+    expect(Buffer.from(utf8(text))).toEqual(Buffer.from(text))
+  },
+)
 
 test('put off for 2, 4, 8, 16, 32, 60, 60 … seconds', () => {
   expect([1, 2, 3, 4, 5, 6, 7, 50].map(putOffMs)).toEqual([2, 4, 8, 16, 32, 60, 60, 60].map((s) => s * 1000))
