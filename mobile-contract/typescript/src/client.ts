@@ -1,5 +1,6 @@
 /** The client: what an app holds. */
 import { Approvals } from './approvals.js'
+import { Catalogue } from './catalogue.js'
 import { drawNode } from './clock/stamping.js'
 import type { Environment } from './environment.js'
 import { makeApi } from './net/api.js'
@@ -50,6 +51,7 @@ export interface Status {
 export class Client {
   readonly requests: Requests
   readonly approvals: Approvals
+  readonly catalogue: Catalogue
   readonly notices: Notices
   readonly queue: Queue
 
@@ -71,6 +73,7 @@ export class Client {
     }
     this.requests = new Requests(ledger, env, queued)
     this.approvals = new Approvals(ledger, env, queued)
+    this.catalogue = new Catalogue(ledger)
     this.notices = new Notices(ledger, env, queued)
     this.queue = new Queue(ledger, queued)
     const round = new Round(

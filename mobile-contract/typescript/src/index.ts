@@ -3,6 +3,7 @@
  * loses nothing, sends nothing twice in effect, and says why when something does not count.
  */
 export type { Approvals } from './approvals.js'
+export type { Catalogue } from './catalogue.js'
 export { type Client, type ClientOptions, openClient, type Status } from './client.js'
 export { type Environment, environment } from './environment.js'
 export { Refused, Unreachable } from './net/api.js'

@@ -11,7 +11,7 @@ import type { Client, Status } from './client.js'
 import type { ApprovalView } from './records/approval-view.js'
 import type { RequestView } from './records/request-view.js'
 import type { Notice } from './store/tables.js'
-import type { RequestStatus } from './wire/types.js'
+import type { Category, Department, Reason, RequestStatus } from './wire/types.js'
 
 const ClientContext = createContext<Client | null>(null)
 
@@ -44,6 +44,18 @@ export function useRequests(status?: RequestStatus): readonly RequestView[] {
 
 export function useRequest(id: string): RequestView | null {
   return useClientValue((client) => client.requests.get(id))
+}
+
+/** What there is to choose from; retired ones are among them, `active: false`. */
+export function useCatalogue(): {
+  categories: readonly Category[]
+  reasons: readonly Reason[]
+  departments: readonly Department[]
+} {
+  const categories = useClientValue((client) => client.catalogue.categories())
+  const reasons = useClientValue((client) => client.catalogue.reasons())
+  const departments = useClientValue((client) => client.catalogue.departments())
+  return useMemo(() => ({ categories, reasons, departments }), [categories, reasons, departments])
 }
 
 /** What waits for this person. */

@@ -27,20 +27,29 @@ export interface Call {
   path: string
   token?: string
   body?: unknown
+  /** Of a body that is known: 304 and no body, if it is still the same. */
+  ifNoneMatch?: string
+}
+export interface Reply {
+  status: number
+  /** Decoded; null if there is none. */
+  body: unknown
+  etag: string | null
 }
 export interface Api {
   readonly baseUrl: string
-  /** The decoded body; null of an empty one. @throws Unreachable, Refused */
-  call(call: Call): Promise<unknown>
+  /** @throws Unreachable, Refused */
+  call(call: Call): Promise<Reply>
 }
 
 export function makeApi(env: Environment, baseUrl: string, transport: Transport, timeoutMs: number): Api {
   return {
     baseUrl,
-    async call({ method, path, token, body }) {
+    async call({ method, path, token, body, ifNoneMatch }) {
       const headers: Record<string, string> = { accept: 'application/json' }
       if (token !== undefined) headers.authorization = `Bearer ${token}`
       if (body !== undefined) headers['content-type'] = 'application/json'
+      if (ifNoneMatch !== undefined) headers['if-none-match'] = ifNoneMatch
       const text = body === undefined ? null : JSON.stringify(body)
       const response = await within(env, timeoutMs, (onCancel) =>
         transport({ method, url: baseUrl + path, headers, body: text, onCancel }),
@@ -69,7 +78,7 @@ function within(
   })
 }
 
-function decode(env: Environment, response: HttpResponse): unknown {
+function decode(env: Environment, response: HttpResponse): Reply {
   const { status, body } = response
   let value: unknown = null
   try {
@@ -77,7 +86,8 @@ function decode(env: Environment, response: HttpResponse): unknown {
   } catch {
     if (status < 400) throw new Unreachable('the answer is cut off, or is none of this server')
   }
-  if (status >= 200 && status < 300) return value
+  if ((status >= 200 && status < 300) || status === 304)
+    return { status, body: value, etag: response.header('etag') }
   const problem = (typeof value === 'object' ? value : null) as { code?: unknown; detail?: unknown } | null
   const code = typeof problem?.code === 'string' ? problem.code : `http_${status}`
   const detail = typeof problem?.detail === 'string' ? problem.detail : `the server answered ${status}`

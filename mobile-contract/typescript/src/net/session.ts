@@ -1,6 +1,6 @@
 /** Who is signed in: tokens, and their renewal. Knows nothing of the queue, and nothing here touches it. */
 import type { Session, User } from '../wire/types.js'
-import { type Api, type Call, Refused } from './api.js'
+import { type Api, type Call, Refused, type Reply } from './api.js'
 
 export interface Tokens {
   userId: string
@@ -52,7 +52,8 @@ export class SessionKeeper {
 
   async login(email: string, password: string, deviceId: string): Promise<{ user: User; tokens: Tokens }> {
     const body = { email, password, deviceId }
-    const session = (await this.api.call({ method: 'POST', path: '/api/v1/auth/login', body })) as Session
+    const reply = await this.api.call({ method: 'POST', path: '/api/v1/auth/login', body })
+    const session = reply.body as Session
     return { user: session.user, tokens: tokensOf(session) }
   }
 
@@ -70,7 +71,7 @@ export class SessionKeeper {
   }
 
   /** A call with the token; an expired one is renewed, and the call repeated once. @throws SignedOut */
-  async call(call: Call): Promise<unknown> {
+  async call(call: Call): Promise<Reply> {
     const { accessToken } = this.present()
     try {
       return await this.api.call({ ...call, token: accessToken })
@@ -100,11 +101,12 @@ export class SessionKeeper {
   private async refresh(held: Tokens): Promise<Tokens> {
     const body = { refreshToken: held.refreshToken }
     try {
-      const session = (await this.api.call({
+      const reply = await this.api.call({
         method: 'POST',
         path: '/api/v1/auth/refresh',
         body,
-      })) as Session
+      })
+      const session = reply.body as Session
       // Kept before it is used: until it is used, the old one gives the same again.
       await this.adopt(tokensOf(session))
       return tokensOf(session)

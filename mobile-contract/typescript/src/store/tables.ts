@@ -1,6 +1,18 @@
 /** What is kept on the device, row by row. Values are plain JSON and are replaced, never changed in place. */
 import type { ClockState } from '../clock/clock.js'
-import type { Approval, Field, Request, Role, Service, Stamp, WaitingFor, WireChange } from '../wire/types.js'
+import type {
+  Approval,
+  Category,
+  Department,
+  Field,
+  Reason,
+  Request,
+  Role,
+  Service,
+  Stamp,
+  WaitingFor,
+  WireChange,
+} from '../wire/types.js'
 
 /** One change that the server has not settled yet. */
 export interface QueueItem {
@@ -75,8 +87,24 @@ export interface Tables {
   notices: Notice
   /** Ids that a resync has brought so far, `<service>/<id>`. */
   seen: { at: Stamp | null }
+  /** By list. */
+  catalogue: CatalogueRow
+}
+export type CatalogueList = 'categories' | 'reasons' | 'departments'
+/** A whole list as the server has it, and the tag that says which version that is. */
+export interface CatalogueRow {
+  etag: string | null
+  items: (Category | Reason | Department)[]
 }
 export type TableName = keyof Tables
-export const TABLES: readonly TableName[] = ['meta', 'queue', 'requests', 'approvals', 'notices', 'seen']
+export const TABLES: readonly TableName[] = [
+  'meta',
+  'queue',
+  'requests',
+  'approvals',
+  'notices',
+  'seen',
+  'catalogue',
+]
 
 export type FieldValues = Partial<Record<Field, unknown>>

@@ -50,10 +50,13 @@ export class Loop {
   request(reason: Reason): Promise<void> {
     const eager = reason === 'poke' || reason === 'person' || reason === 'online'
     const pull = reason !== 'edit'
+    // It changes rarely, and nothing tells when: looked at as the app opens, comes online, or a person asks.
+    const catalogue = reason === 'person' || reason === 'online'
     const backingOff = this.failures > 0 && this.cancelTimer !== null
     this.wanted = {
       eager: eager || this.wanted?.eager === true,
       pull: pull || this.wanted?.pull === true,
+      catalogue: catalogue || this.wanted?.catalogue === true,
     }
     if (reason === 'edit' && backingOff) return Promise.resolve()
     return this.begin()
@@ -128,7 +131,7 @@ export class Loop {
   private scheduleDue(): void {
     const now = this.env.nowMs()
     const due = nextDueMs(this.ledger, now)
-    if (due !== null) this.schedule(due - now, { eager: false, pull: false })
+    if (due !== null) this.schedule(due - now, { eager: false, pull: false, catalogue: false })
   }
 
   private schedule(afterMs: number, options: RoundOptions): void {

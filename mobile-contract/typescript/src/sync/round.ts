@@ -11,6 +11,7 @@ import { userOf } from '../records/records.js'
 import type { Ledger } from '../store/ledger.js'
 import type { QueueItem } from '../store/tables.js'
 import { type Answer, type Page, type Role, SERVICES, type Service } from '../wire/types.js'
+import { pullCatalogue } from './catalogue-pull.js'
 
 /** Failures in a row after which batches become smaller: a line that never carries a large one may carry a small. */
 const FAILURES_BEFORE_NARROWING = 3
@@ -31,6 +32,8 @@ export interface RoundOptions {
   eager: boolean
   /** Look for news even if nothing is queued. */
   pull: boolean
+  /** Look whether the catalogue has changed. */
+  catalogue: boolean
 }
 
 /** Another person is signed in than the one whose queue this is. */
@@ -64,6 +67,8 @@ export class Round {
       if (!mayUse(roles, service) && !allItems(this.ledger).some((item) => item.service === service)) continue
       await this.one(service, options)
     }
+    // Last: what people did comes before what they may choose from.
+    if (options.catalogue) await pullCatalogue(this.ledger, this.session)
   }
 
   private async one(service: Service, options: RoundOptions): Promise<void> {
@@ -141,7 +146,7 @@ export class Round {
   ): Promise<Answer | null> {
     try {
       const path = `/api/v1/${service}/sync`
-      const answer = (await this.session.call({ method: 'POST', path, body })) as Answer
+      const answer = (await this.session.call({ method: 'POST', path, body })).body as Answer
       if (!answers(batch, answer)) throw new Unreachable('the answer is not one to this batch')
       this.widen()
       return answer
@@ -199,7 +204,7 @@ export class Round {
       const { lastSync, resync } = this.ledger.meta(`cursor/${service}`) ?? { lastSync: null, resync: false }
       const since = lastSync === null ? '' : `&lastSync=${encodeURIComponent(lastSync)}`
       const path = `/api/v1/${service}/updates?limit=1000${since}`
-      const page = (await this.session.call({ method: 'GET', path })) as Page
+      const page = (await this.session.call({ method: 'GET', path })).body as Page
       if (!Array.isArray(page?.changes)) throw new Unreachable('the answer is not a page')
       await this.ledger.change((tx) => applyPage(tx, this.env, service, page))
       done += page.changes.length

@@ -17,6 +17,9 @@ export type Verdict = Schemas['Verdict']
 export type WaitingFor = Schemas['WaitingFor']
 export type VoteKind = Schemas['VoteKind']
 export type VoteWord = Schemas['VoteWord']
+export type Category = Schemas['Category']
+export type Reason = Schemas['Reason']
+export type Department = Schemas['Department']
 
 /** A hybrid logical clock reading: `2026-11-22T10:00:00.123Z-0007-a1b2c3d4e5f60718`, ordered as text. */
 export type Stamp = string

@@ -76,6 +76,9 @@ export function emptyPage() {
     lastSync: '2026-11-22T10:00:00.000000Z',
     hasMore: false,
     changes: [],
+    // The same for a list of the catalogue.
+    items: [],
+    next: null,
   }
 }
 

@@ -19,7 +19,7 @@ function answer(body: unknown): HttpResponse {
 
 async function transport(request: HttpRequest): Promise<HttpResponse> {
   const time = '2026-11-22T10:00:00.000000Z'
-  const page = { serverTime: time, lastSync: time, hasMore: false, changes: [] }
+  const page = { serverTime: time, lastSync: time, hasMore: false, changes: [], items: [], next: null }
   if (request.method === 'GET') return answer(page)
   const { changes } = JSON.parse(request.body ?? '{}') as { changes: { opId: string; id: string }[] }
   const results = changes.map(({ opId, id }, at) => ({
