@@ -1,0 +1,3 @@
+export type { Ledger, Reader, Tx } from './ledger.js'
+export { openLedger } from './ledger.js'
+export { type Row, type Store, StoreFailed, type Write } from './store.js'
