@@ -4,7 +4,7 @@
  */
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { Api, Clock, uuidv7 } from '@athena-budget-examples/wire';
 import { Network } from './network.js';
 import { Server } from './server.js';
@@ -36,10 +36,11 @@ export function suite(name, Phone) {
         justification: 'Two days in Lyon.',
       };
     });
-    after(async () => {
+    afterEach(async () => {
       for (const phone of phones) await phone.close();
-      await server.stop();
+      phones.clear();
     });
+    after(() => server.stop());
 
     /** A phone of its own, or the one of these `options` again. */
     async function open(options) {
