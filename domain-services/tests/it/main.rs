@@ -12,5 +12,6 @@ mod events;
 mod inbox;
 mod kafka_errors;
 mod login;
+mod upkeep;
 mod users;
 mod world;
