@@ -113,7 +113,7 @@ async fn postgres_template() -> String {
 
 /// Starts a server once with `--demo`, waits until its events have arrived everywhere, and stops it.
 async fn make_organisation(engine: Engine, data: Data) -> Data {
-    let server = Server::on(engine, data, crate::setup::Setup::default()).await;
+    let server = Box::pin(Server::on(engine, data, crate::setup::Setup::default())).await;
     server.wait_for_projections().await;
     let data = server.stop_and_keep().await;
     settle(data.folder.path()).await;

@@ -81,7 +81,9 @@ async fn lag(stage: &Stage, database: &mut PgConnection) -> Result<Round> {
     }
 }
 
-async fn submit(mut phone: Phone, prose: Prose, batches: u32, every: Duration) -> Result<Done<()>> {
+type Actor = (Phone, Prose);
+
+async fn submit((mut phone, prose): Actor, batches: u32, every: Duration) -> Result<Done<Actor>> {
     let mut pace = tokio::time::interval(every);
     let mut units = 0;
     for _ in 0..batches {
