@@ -12,7 +12,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use domain_services::audit::note::{Checkpoint, Signer};
 use domain_services::audit::tree::{Frontier, leaf_hash};
 use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, leaf, verify};
-use domain_services::bus::{Consumer, Event, Topic};
+use domain_services::bus::{Consumer, Delivery, Event, Topic};
 use domain_services::db::{DatabaseUrl, Db, DbOptions, Service};
 use domain_services::time::Ids;
 use serde_json::json;
@@ -70,7 +70,10 @@ impl Log {
     async fn append(&mut self) {
         let events: Vec<Event> = (self.next..self.next + DELIVERY).map(event).collect();
         self.next += DELIVERY;
-        self.consumer.handle(&events).await.expect("an append");
+        self.consumer
+            .handle(&Delivery::of(events))
+            .await
+            .expect("an append");
     }
 }
 

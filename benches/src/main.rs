@@ -73,7 +73,7 @@ pub(crate) struct Options {
     /// Requests a poller makes in a round of `changes`; polls are twice as many.
     #[arg(long, default_value_t = 500)]
     pub(crate) requests: u32,
-    /// Requests that all sales people of `approve` submit in a second: few enough to measure how long news
+    /// Requests that all sales people of `approve` and `events` submit in a second: few enough to measure how long news
     /// takes, and not how long a queue is.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) rate: u32,

@@ -4,8 +4,7 @@ use clap::Parser;
 use std::fmt::Display;
 use std::process::ExitCode;
 use sync_server::cli::{
-    self, AuditCommand, Cli, Command, ConfigCommand, ConformanceArgs, NotifyCommand,
-    VerifyArgs,
+    self, AuditCommand, Cli, Command, ConfigCommand, ConformanceArgs, NotifyCommand, VerifyArgs,
 };
 use sync_server::config::{Config, SettingError};
 use sync_server::events::{self, EventsCommand};

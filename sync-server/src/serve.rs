@@ -143,8 +143,8 @@ pub async fn start_with(config: Config, hooks: Hooks) -> Result<Running, StartEr
     let lock = prepare_folder(&config)?;
     let stopping = CancellationToken::new();
     let tasks_stop = CancellationToken::new();
-    let (services, mut tasks) = services::open(&config, &hooks, &tasks_stop).await?;
-    let first_password = crate::first::records(&config, &services, &hooks.ids).await?;
+    let (services, mut tasks) = Box::pin(services::open(&config, &hooks, &tasks_stop)).await?;
+    let first_password = Box::pin(crate::first::records(&config, &services, &hooks.ids)).await?;
     tasks.push(tokio::spawn(upkeep(tasks_stop.clone())));
 
     let router = router(&config, &services, &hooks.ids, &stopping);

@@ -175,10 +175,8 @@ async fn assemble(config: &Config, hooks: &Hooks) -> Result<Assembled, StartErro
     let approvals =
         ApprovalService::new(databases.approval.clone(), settings, wakes.approval.clone());
     let audit = audit(&databases.audit, &keys, config).map_err(no_keys)?;
-    let notifications = NotificationService::new(
-        databases.notification.clone(),
-        wakes.notification.clone(),
-    );
+    let notifications =
+        NotificationService::new(databases.notification.clone(), wakes.notification.clone());
     let services = Services {
         tokens,
         users: Arc::new(users.map_err(no_keys)?),
@@ -245,7 +243,11 @@ pub(crate) async fn open(
         relay(&databases.catalog, Topic::Catalog, wakes.catalog),
         relay(&databases.request, Topic::Request, wakes.request),
         relay(&databases.approval, Topic::Approval, wakes.approval),
-        relay(&databases.notification, Topic::Notification, wakes.notification),
+        relay(
+            &databases.notification,
+            Topic::Notification,
+            wakes.notification,
+        ),
         tokio::spawn(Dispatcher::new(services.notifications.clone(), channels).run(stop.clone())),
         tokio::spawn(services.requests.clone().watch_other_nodes(stop.clone())),
         tokio::spawn(services.approvals.clone().watch_other_nodes(stop.clone())),

@@ -29,7 +29,7 @@ const DEMO: First = ("ATHENA_DEMO", "on");
 const FIRST_ADMIN: First = ("ATHENA_ADMIN_PASSWORD", "a first admin");
 
 /// What must come may take so long.
-const COUNT_MAX: Duration = Duration::from_secs(60);
+const COUNT_MAX: Duration = Duration::from_mins(1);
 
 /// A start may take so long in a test on a loaded machine before it is given up.
 const READY_MAX: Duration = Duration::from_secs(30);

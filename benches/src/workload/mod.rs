@@ -2,6 +2,7 @@
 
 mod approve;
 mod conflict;
+mod events;
 mod history;
 mod incoming;
 mod pull;
@@ -38,6 +39,8 @@ pub(crate) enum Name {
     Votes,
     /// What waits for an approver who has much to do.
     Incoming,
+    /// Events from the outbox to a consumer.
+    Events,
 }
 
 impl Name {
@@ -53,6 +56,7 @@ impl Name {
             Self::Approve => "approve",
             Self::Votes => "votes",
             Self::Incoming => "incoming",
+            Self::Events => "events",
         }
     }
 
@@ -64,6 +68,7 @@ impl Name {
             Self::Changes | Self::Poll | Self::Approve => "requests",
             Self::Votes => "votes",
             Self::Incoming => "pages",
+            Self::Events => "events",
         }
     }
 }
@@ -108,7 +113,7 @@ pub(crate) async fn run(stage: &Stage) -> Result<Vec<Line>> {
                 };
                 rounds(name, stage, &mut pull::Pull::of(name, stage, filled)).await?
             }
-            Name::Approve | Name::Votes | Name::Incoming => continue,
+            Name::Approve | Name::Votes | Name::Incoming | Name::Events => continue,
         };
         eprintln!("{}", line.brief());
         lines.push(line);
@@ -128,6 +133,7 @@ async fn of_approvals(name: Name, stage: &Stage) -> Result<Option<Vec<Line>>> {
         }
         Name::Votes => votes::run(stage).await.map_err(told)?,
         Name::Incoming => incoming::run(stage).await.map_err(told)?,
+        Name::Events => events::run(stage).await.map_err(told)?,
         _ => return Ok(None),
     };
     for line in &lines {

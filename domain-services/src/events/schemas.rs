@@ -2,9 +2,9 @@
 
 use super::{
     ApprovalCast, ApprovalDismissed, Assignment, Category, ChainChanged, Department, LevelChanged,
-    LevelClosed, LevelOpened, LevelSealed, NotificationChanged, Reason, RequestDeleted, RequestDrafted,
-    RequestFinalized, RequestRefused, RequestSubmitted, RequestWithdrawn, SessionEnded,
-    SessionOpened, SessionRefused, User,
+    LevelClosed, LevelOpened, LevelSealed, NotificationChanged, Reason, RequestDeleted,
+    RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted, RequestWithdrawn,
+    SessionEnded, SessionOpened, SessionRefused, User,
 };
 use crate::bus::Topic;
 use schemars::{JsonSchema, Schema, schema_for};

@@ -48,7 +48,14 @@ impl UserService {
                         return Err(UserError::SessionRevoked);
                     }
                     set(tx, account.user, Some(hash), None, &cause).await?;
-                    Ok(sessions::end_of_user(tx, user_id, Some(session_id), SessionEnd::PasswordChanged, &cause).await?)
+                    Ok(sessions::end_of_user(
+                        tx,
+                        user_id,
+                        Some(session_id),
+                        SessionEnd::PasswordChanged,
+                        &cause,
+                    )
+                    .await?)
                 })
             })
             .await?;
@@ -80,7 +87,9 @@ impl UserService {
                     let account = store::lock_account(tx, id).await?;
                     let user = account.ok_or(UserError::NotFound)?.user;
                     let user = set(tx, user, None, Some(stored), &cause).await?;
-                    let ended = sessions::end_of_user(tx, id, None, SessionEnd::PasswordChanged, &cause).await?;
+                    let ended =
+                        sessions::end_of_user(tx, id, None, SessionEnd::PasswordChanged, &cause)
+                            .await?;
                     Ok::<_, UserError>((user, ended))
                 })
             })

@@ -3,7 +3,7 @@
 use crate::world::{Engine, World, both_engines, run};
 use domain_services::audit::note::Signer;
 use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, LogFilter};
-use domain_services::bus::{Consumer, Event, Topic};
+use domain_services::bus::{Consumer, Delivery, Event, Topic};
 use domain_services::db::{DatabaseUrl, Db, DbOptions, Service, sql};
 use domain_services::paging::PageQuery;
 use domain_services::time::{Ids, SystemEntropy};
@@ -41,7 +41,10 @@ impl Log {
     }
 
     async fn take(&self, events: &[Event]) {
-        self.consumer.handle(events).await.unwrap();
+        self.consumer
+            .handle(&Delivery::of(events.to_vec()))
+            .await
+            .unwrap();
     }
 
     async fn size(&self) -> u64 {

@@ -14,5 +14,6 @@ mod inbox;
 mod kafka_errors;
 mod login;
 mod notify;
+mod upkeep;
 mod users;
 mod world;

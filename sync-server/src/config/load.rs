@@ -320,6 +320,44 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_kafka_that_do_not_go_together_are_refused() {
+        let with = |more: &[(&'static str, &str)]| {
+            let brokers = ("kafka_brokers", "kafka:9092".to_owned());
+            let more = more
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()));
+            Loader::new().flags(std::iter::once(brokers).chain(more))
+        };
+        assert!(with(&[]).finish().unwrap().kafka().is_some());
+        for (more, said) in [
+            (
+                &[("kafka_brokers", "kafka")][..],
+                "`kafka_brokers` must name brokers",
+            ),
+            (&[("kafka_ca", "ca.pem")], "`kafka_tls` must be on"),
+            (
+                &[("kafka_tls", "on"), ("kafka_cert", "c.pem")],
+                "and `kafka_key`",
+            ),
+            (
+                &[("kafka_user", "me")],
+                "and `kafka_user` and `kafka_password`",
+            ),
+            (&[("kafka_sasl", "GSSAPI")], "must be `PLAIN`"),
+            (&[("kafka_topic_prefix", "a b")], "letters, digits"),
+            (
+                &[("inbox_retention", "8days")],
+                "at least twice `outbox_retention`",
+            ),
+        ] {
+            let sentence = sentence(with(more));
+            assert!(sentence.contains(said), "{sentence}");
+        }
+        let alone = Loader::new().flags([("kafka_tls", "on".to_owned())]);
+        assert!(sentence(alone).contains("must be given with the other settings of Kafka"));
+    }
+
+    #[test]
     fn every_default_shown_is_a_value_that_can_be_set() {
         let config = Config::default();
         for setting in SETTINGS {

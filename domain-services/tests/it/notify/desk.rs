@@ -3,7 +3,7 @@
 
 use crate::world::World;
 use async_trait::async_trait;
-use domain_services::bus::{Consumer, Event, Topic};
+use domain_services::bus::{Consumer, Delivery, Event, Topic};
 use domain_services::db::{Db, sql};
 use domain_services::events;
 use domain_services::identity::{Identity, Role};
@@ -148,7 +148,10 @@ impl Desk {
     }
 
     pub(crate) async fn take(&self, events: &[Event]) {
-        self.consumer.handle(events).await.unwrap();
+        self.consumer
+            .handle(&Delivery::of(events.to_vec()))
+            .await
+            .unwrap();
         let parked: Vec<(String,)> = sql("select reason from dead_letter")
             .fetch_all(&self.db)
             .await

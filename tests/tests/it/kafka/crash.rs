@@ -27,17 +27,17 @@ async fn act_until_it_is_gone(mut phone: Phone, fields: Value) {
 
 /// Says yes to whatever opens.
 async fn vote_until_it_is_gone(mut phone: Phone) {
-    let mut voted = BTreeSet::new();
+    let mut done = BTreeSet::new();
     loop {
         let open: Vec<Uuid> = phone
             .approvals
             .iter()
-            .filter(|(id, record)| record["status"] == "open" && !voted.contains(*id))
+            .filter(|(id, record)| record["status"] == "open" && !done.contains(*id))
             .map(|(id, _)| *id)
             .take(100)
             .collect();
         let votes: Vec<Value> = open.iter().map(|id| phone.approve(*id)).collect();
-        voted.extend(open);
+        done.extend(open);
         // Without votes it is a pull.
         match phone.try_sync_votes(&votes).await {
             Ok(reply) if reply.status == 200 => {}

@@ -118,6 +118,13 @@ async fn a_poisoned_event(engine: Engine) {
     assert_eq!(mine.value, json!({"name": 5}));
 
     server.kill();
+    an_operator_looks_after_it(&server, bad, poison).await;
+    server.start_again().await;
+    server.stop().await;
+}
+
+async fn an_operator_looks_after_it(server: &Process, bad: Uuid, poison: Uuid) {
+    let parked = "select count(*) from dead_letter";
     let listed = said(&server.run(&["events", "dead-letter", "list", "--service", "request"]));
     assert_eq!(
         listed
@@ -176,8 +183,6 @@ async fn a_poisoned_event(engine: Engine) {
         1,
         "what stood behind it"
     );
-    server.start_again().await;
-    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
