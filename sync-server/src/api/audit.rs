@@ -157,10 +157,13 @@ fn text(text: String) -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
+/// The greatest integer that every JSON reader takes (RFC 7493).
+const NUMBER_MAX: u64 = (1 << 53) - 1;
+
 fn number(text: &str) -> Result<u64, String> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()
-        .filter(|_| digits)
-        .ok_or_else(|| "must be a whole number, 0 or more".to_owned())
+        .filter(|number| digits && *number <= NUMBER_MAX)
+        .ok_or_else(|| format!("must be a whole number from 0 to {NUMBER_MAX}"))
 }
