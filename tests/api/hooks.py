@@ -152,7 +152,10 @@ MESSAGES = {
     "POST /api/v1/notify/email": (re.compile(r"[^\s\0]+@[^\s@\0]+"), "ledger@example.com"),
     "POST /api/v1/notify/sms": (re.compile(r"\+[1-9][0-9]{6,14}"), "+4915112345678"),
 }
-TEMPLATES = {"level_opened", "level_closed", "withdrawn", "level_approved", "level_rejected", "rolled_back", "approved", "rejected"}
+TEMPLATES = (
+    *("level_opened", "level_closed", "withdrawn", "level_approved", "level_rejected", "rolled_back"),
+    *("approved", "rejected"),
+)
 FILLED = {"title": "Fair", "amount": "10.00 EUR", "owner": "Sam", "level": 1, "levels": 2}
 
 
@@ -167,7 +170,8 @@ def address(case):
             del body["recipientId"]
     if body.get("to") is None and body.get("recipientId") is None:
         body["to"] = good
-    if body.get("template") in TEMPLATES and isinstance(body.get("text"), str) and body["text"] and "\0" not in body["text"]:
+    text = body.get("text")
+    if body.get("template") in TEMPLATES and isinstance(text, str) and text and "\0" not in text:
         del body["template"]
     if body.get("template") is None and body.get("text") is None:
         body["text"] = "Hello"

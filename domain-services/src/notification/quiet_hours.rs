@@ -50,7 +50,7 @@ fn instant_us(zone: Tz, date: NaiveDate, time: NaiveTime) -> Option<i64> {
             }
             // Gaps are an hour, or half of one.
             MappedLocalTime::None => {
-                reading = reading.checked_add_signed(TimeDelta::minutes(30))?
+                reading = reading.checked_add_signed(TimeDelta::minutes(30))?;
             }
         }
     }

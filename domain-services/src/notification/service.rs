@@ -154,14 +154,14 @@ impl NotificationService {
             session_id: who.session_id,
             platform: new.platform,
         };
-        let taken = self
+        let is_noted = self
             .db
             .write(move |tx| {
                 let token = token.clone();
                 Box::pin(async move { store::put_token(tx, token).await })
             })
             .await?;
-        if taken {
+        if is_noted {
             Ok(())
         } else {
             Err(NotificationError::SessionEnded)

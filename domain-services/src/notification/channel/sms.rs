@@ -131,15 +131,15 @@ fn refusal(status: StatusCode, code: Option<u32>, after: Option<Duration>) -> Re
         provider_is_down,
     };
     match (status.as_u16(), code) {
-        // The sender is not ours, or not fit for SMS: settings, not a message.
-        (_, Some(21_212 | 21_603 | 21_606 | 21_659 | 21_660)) => later(true),
         // No such number, not reachable, not permitted there, unsubscribed, no mobile phone.
         (_, Some(21_211 | 21_214 | 21_217 | 21_408 | 21_610 | 21_612 | 21_614 | 21_635)) => {
             Refusal::Undelivered(detail)
         }
         // The queue of this sender is full.
         (_, Some(21_611)) => later(false),
-        (401 | 403 | 404 | 429 | 500..=599, _) => later(true),
+        // The sender is not ours, or not fit for SMS: settings, not a message. Or Twilio is away.
+        (_, Some(21_212 | 21_603 | 21_606 | 21_659 | 21_660))
+        | (401 | 403 | 404 | 429 | 500..=599, _) => later(true),
         _ => Refusal::Failed(detail),
     }
 }

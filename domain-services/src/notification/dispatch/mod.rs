@@ -245,7 +245,7 @@ impl Dispatcher {
     ) -> Result<(), DbError> {
         self.count_for_breaker(channel, now_us, &told);
         let logged = logged(&prepared.message, &told);
-        let chance = u64::from_be_bytes(self.0.service.db().ids().bytes());
+        let drawn = u64::from_be_bytes(self.0.service.db().ids().bytes());
         let lease_us = prepared.lease_us;
         let id = prepared.message.id;
         let outcome = outcome(channel, prepared, told);
@@ -264,7 +264,7 @@ impl Dispatcher {
                         None => tx.now_us().await?,
                     };
                     let due_us = outcome.again.map(|again| {
-                        now_us.saturating_add(backoff::pause_us(outcome.tries, chance, again.after))
+                        now_us.saturating_add(backoff::pause_us(outcome.tries, drawn, again.after))
                     });
                     let change = Change {
                         id,

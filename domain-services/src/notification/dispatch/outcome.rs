@@ -128,31 +128,31 @@ mod tests {
         Target::device(name.to_owned(), format!("token of {name}"))
     }
 
-    fn taken() -> Result<Receipt, Refusal> {
-        Ok(Receipt {
+    fn taken() -> Receipt {
+        Receipt {
             provider_id: Some("1".to_owned()),
             is_logged: false,
-        })
+        }
     }
 
-    fn later(seconds: Option<u64>) -> Result<Receipt, Refusal> {
-        Err(Refusal::Later {
+    fn later(seconds: Option<u64>) -> Refusal {
+        Refusal::Later {
             detail: "busy".to_owned(),
             after: seconds.map(Duration::from_secs),
             provider_is_down: true,
-        })
+        }
     }
 
-    fn gone() -> Result<Receipt, Refusal> {
-        Err(Refusal::Gone("unregistered".to_owned()))
+    fn gone() -> Refusal {
+        Refusal::Gone("unregistered".to_owned())
     }
 
     #[test]
     fn one_phone_that_has_it_is_enough_and_the_others_are_tried_again() {
         let told = vec![
-            (device("a"), taken()),
-            (device("b"), later(Some(7))),
-            (device("c"), later(None)),
+            (device("a"), Ok(taken())),
+            (device("b"), Err(later(Some(7)))),
+            (device("c"), Err(later(None))),
         ];
         let out = outcome(Channel::Push, prepared(1, &[]), told);
         assert_eq!((out.status, out.word), (Status::Queued, "retry"));
@@ -162,7 +162,7 @@ mod tests {
         let out = outcome(
             Channel::Push,
             prepared(2, &["a"]),
-            vec![(device("b"), gone())],
+            vec![(device("b"), Err(gone()))],
         );
         assert_eq!((out.status, out.word), (Status::Sent, "sent"));
         assert_eq!(out.gone, ["token of b"]);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn after_the_last_try_it_is_a_dead_letter_unless_a_phone_has_it() {
-        let told = || vec![(device("b"), later(None))];
+        let told = || vec![(device("b"), Err(later(None)))];
         let out = outcome(Channel::Push, prepared(TRIES_MAX, &[]), told());
         assert_eq!(out.status, Status::Failed);
         assert_eq!(out.reason.as_deref(), Some("tried_too_often"));
@@ -180,7 +180,11 @@ mod tests {
 
     #[test]
     fn phones_that_are_gone_leave_no_address() {
-        let out = outcome(Channel::Push, prepared(1, &[]), vec![(device("a"), gone())]);
+        let out = outcome(
+            Channel::Push,
+            prepared(1, &[]),
+            vec![(device("a"), Err(gone()))],
+        );
         assert_eq!(out.status, Status::Failed);
         assert_eq!(out.reason.as_deref(), Some("no_address"));
     }
@@ -194,7 +198,7 @@ mod tests {
         let undelivered = vec![(to(), Err(Refusal::Undelivered("stopped".to_owned())))];
         let out = outcome(Channel::Sms, prepared(1, &[]), undelivered);
         assert_eq!(out.status, Status::Undelivered);
-        let sent = outcome(Channel::Email, prepared(1, &[]), vec![(to(), taken())]);
+        let sent = outcome(Channel::Email, prepared(1, &[]), vec![(to(), Ok(taken()))]);
         assert_eq!(sent.status, Status::Sent);
         assert!(sent.taken_by.is_empty(), "no address is kept as a device");
     }

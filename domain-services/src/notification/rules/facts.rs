@@ -27,7 +27,8 @@ pub(in crate::notification) struct Level {
     pub(in crate::notification) approval_id: Uuid,
     pub(in crate::notification) request_id: Uuid,
     pub(in crate::notification) owner_id: Uuid,
-    pub(in crate::notification) level: u8,
+    /// 1 to 3.
+    pub(in crate::notification) number: u8,
     pub(in crate::notification) approver_ids: Vec<Uuid>,
     /// The votes that stand.
     pub(in crate::notification) votes: BTreeMap<Uuid, Said>,
@@ -60,7 +61,7 @@ impl Level {
             approval_id: about.approval_id,
             request_id: about.request_id,
             owner_id: about.owner_id,
-            level: about.level,
+            number: about.level,
             approver_ids: Vec::new(),
             votes: BTreeMap::new(),
             phase: Phase::Open,

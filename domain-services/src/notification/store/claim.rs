@@ -93,7 +93,7 @@ pub(in crate::notification) struct Request {
 
 /// A phone that takes push messages.
 #[derive(Debug, Clone, sqlx::FromRow)]
-pub(in crate::notification) struct Token {
+pub(in crate::notification) struct Phone {
     pub(in crate::notification) person_id: Uuid,
     pub(in crate::notification) device_id: String,
     pub(in crate::notification) token: String,
@@ -114,7 +114,7 @@ pub(in crate::notification) struct Facts {
     pub(in crate::notification) requests: HashMap<Uuid, Request>,
     pub(in crate::notification) levels: HashMap<Uuid, Level>,
     pub(in crate::notification) preferences: HashMap<Uuid, Preferences>,
-    pub(in crate::notification) tokens: Vec<Token>,
+    pub(in crate::notification) tokens: Vec<Phone>,
     pub(in crate::notification) originals: HashMap<Uuid, OriginalRow>,
 }
 
@@ -194,7 +194,7 @@ pub(super) async fn preferences(
     Ok(rows.into_iter().map(|(id, body)| (id, body.0)).collect())
 }
 
-async fn tokens(tx: &mut Tx, people: Vec<Uuid>) -> Result<Vec<Token>, DbError> {
+async fn tokens(tx: &mut Tx, people: Vec<Uuid>) -> Result<Vec<Phone>, DbError> {
     sql_by_engine(
         "select person_id, device_id, token from push_token where person_id = any($1)
          order by updated_us desc",

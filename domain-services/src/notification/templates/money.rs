@@ -4,7 +4,7 @@
 /// two currencies' sign.
 pub(super) fn shown(minor: i64, currency: &str, locale: &str) -> String {
     let decimals = iso_currency::Currency::from_code(currency)
-        .and_then(|known| known.exponent())
+        .and_then(iso_currency::Currency::exponent)
         .map_or(2, usize::from);
     let (group, point) = match locale {
         "de" | "es" => (".", ","),

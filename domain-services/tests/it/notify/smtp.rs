@@ -21,9 +21,11 @@ struct Smtp {
 impl Smtp {
     /// `mode`: `starttls`, `tls`.
     fn start(mode: &str) -> Self {
-        let python = std::env::var("ATHENA_TEST_AIOSMTPD").expect(
-            "ATHENA_TEST_AIOSMTPD names no Python with aiosmtpd: scripts/test installs one and sets it",
-        );
+        let python = std::env::var("ATHENA_TEST_AIOSMTPD").unwrap_or_else(|_| {
+            panic!(
+                "ATHENA_TEST_AIOSMTPD names no Python with aiosmtpd: scripts/test installs one and sets it"
+            )
+        });
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/smtp/server.py");
         let mut child = Command::new(python)
             .args([program, mode])
