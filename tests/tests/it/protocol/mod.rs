@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use sync_core::verdict::Code;
 use sync_server::Hooks;
 use tests::{Actor, Reply, Server, Setup};
 
@@ -167,6 +168,15 @@ fn written_into(document: &str, exchanges: &BTreeMap<&'static str, String>) -> S
         text.replace_range(start..start + length, exchange);
     }
     text
+}
+
+#[test]
+fn the_protocol_tells_every_code_of_a_refusal() {
+    let document = std::fs::read_to_string(protocol()).unwrap();
+    let untold = Code::ALL
+        .iter()
+        .filter(|code| !document.contains(&format!("`{code}`")));
+    assert_eq!(untold.collect::<Vec<_>>(), Vec::<&Code>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
