@@ -6,6 +6,8 @@ mod journal;
 mod judge;
 mod people;
 mod reply;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub(super) use call::{Call, Endpoint, From};

@@ -155,7 +155,7 @@ impl Person {
     pub(super) fn profile(self) -> Value {
         json!({
             "id": self.id, "email": self.email, "name": "Conformance", "roles": ["sales", "approver"],
-            "departmentId": null, "region": null, "locale": "en", "active": true,
+            "departmentId": null, "region": null, "locale": "en", "active": true, "version": 1,
         })
     }
 }
