@@ -25,6 +25,9 @@ export type Phase =
 /** Why a round is wanted: only an edit waits for the end of a back-off. */
 export type Reason = 'edit' | 'poke' | 'person' | 'online' | 'timer'
 
+/** Coming online does not ask for the catalogue again within this time. */
+const CATALOGUE_MS_MIN = 900_000
+
 export class Loop {
   phase: Phase = 'idle'
   error: Error | null = null
@@ -33,6 +36,7 @@ export class Loop {
 
   private online = true
   private automatic = false
+  private catalogueAtMs: number | null = null
   private stopped = false
   private failures = 0
   private wanted: RoundOptions | null = null
@@ -50,8 +54,11 @@ export class Loop {
   request(reason: Reason): Promise<void> {
     const eager = reason === 'poke' || reason === 'person' || reason === 'online'
     const pull = reason !== 'edit'
-    // It changes rarely, and nothing tells when: looked at as the app opens, comes online, or a person asks.
-    const catalogue = reason === 'person' || reason === 'online'
+    // It changes rarely, and nothing tells when: looked at as a person asks, and now and then as the app comes
+    // online, but not each time that a bad line comes back.
+    const known =
+      this.catalogueAtMs !== null && Math.abs(this.env.nowMs() - this.catalogueAtMs) < CATALOGUE_MS_MIN
+    const catalogue = reason === 'person' || (reason === 'online' && !known)
     const backingOff = this.failures > 0 && this.cancelTimer !== null
     this.wanted = {
       eager: eager || this.wanted?.eager === true,
@@ -119,6 +126,7 @@ export class Loop {
         await this.round.run(options)
         this.failures = 0
         this.syncedAtMs = this.env.nowMs()
+        if (options.catalogue) this.catalogueAtMs = this.syncedAtMs
         this.enter('idle', null)
       } catch (error) {
         this.fail(error instanceof Error ? error : new Error(String(error)), options)

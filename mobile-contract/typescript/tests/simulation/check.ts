@@ -104,6 +104,6 @@ async function onceEach({ of, phones }: World, story: Story): Promise<void> {
     const lost = story.typed.filter(
       ({ id, value }) => id === view.id && !story.replaced.has(value) && !trace.includes(value),
     )
-    expect(JSON.stringify(lost), `values that left no trace in ${trace}`).toBe('[]')
+    expect(JSON.stringify(lost), `values that left no trace in ${trace}\nlost`).toBe('[]')
   }
 }

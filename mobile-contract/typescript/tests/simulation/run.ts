@@ -123,7 +123,7 @@ async function write(
     return
   }
   const { id, justification } = chance.pick(all)
-  const shows = () => JSON.stringify([phone.client.queue.list(), phone.client.requests.get(id)])
+  const shows = () => JSON.stringify(phone.client.requests.get(id))
   const before = shows()
   const [what, work] = chance.pick<[string, () => Promise<unknown>]>([
     ['titles', () => requests.edit(id, { title: value })],

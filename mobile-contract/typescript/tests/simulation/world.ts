@@ -32,6 +32,7 @@ export class SimulatedPhone {
   private held: (() => void)[] = []
   /** Its calls are held back: whoever waits for a round waits until they are let through. */
   private parked = false
+  private reopened: Promise<void> = Promise.resolve()
   /** Copies of calls that will arrive once more, later. */
   private copies: (() => Promise<unknown>)[] = []
 
@@ -62,16 +63,23 @@ export class SimulatedPhone {
     await this.alive(async () => {
       this.client = await opening
       if ((await this.phone.vault.load()) === null) await this.client.login(this.phone.owner.email, PASSWORD)
-    })
+    }, true)
   }
 
   /** Does something with the app; false if the app died over it. It is open again then. */
-  async alive(work: () => Promise<unknown>): Promise<boolean> {
+  async alive(work: () => Promise<unknown>, opening = false): Promise<boolean> {
     const { life } = this
     const ended = await Promise.race([work().then(() => true), life.death.then(() => false)])
-    if (ended || life !== this.life) return ended
-    this.tell(`${this.name} dies, and is opened again`)
-    await this.open(0)
+    if (ended) return true
+    // Of several who wait for one app, the first to hear of its death opens it again; the others wait for that.
+    if (life === this.life) {
+      this.tell(`${this.name} dies, and is opened again`)
+      const again = this.open(0)
+      this.reopened = again
+      await again
+    } else if (!opening) {
+      await this.reopened
+    }
     return false
   }
 

@@ -15,7 +15,7 @@ async function run(name: string): Promise<string | null> {
   const disk = {
     store: async () => {
       await open?.close()
-      open = indexedDbStore(indexedDB as never, database)
+      open = indexedDbStore(indexedDB, database)
       return open
     },
     destroy: async () => {},

@@ -15,14 +15,13 @@ const vault = {
 }
 
 async function open(stream: 'xhr' | 'fetch'): Promise<Client> {
-  const fetched = fetch.bind(globalThis) as never
-  const abort = AbortController as never
+  const fetched = fetch.bind(globalThis)
   return openClient({
     baseUrl: location.origin,
-    store: indexedDbStore(indexedDB as never, 'athena'),
-    transport: fetchTransport(fetched, abort),
+    store: indexedDbStore(indexedDB, 'athena'),
+    transport: fetchTransport(fetched, AbortController),
     openStream:
-      stream === 'xhr' ? xhrStream(XMLHttpRequest as never) : fetchStream(fetched, abort, new TextDecoder()),
+      stream === 'xhr' ? xhrStream(XMLHttpRequest) : fetchStream(fetched, AbortController, new TextDecoder()),
     environment: environment((count) => crypto.getRandomValues(new Uint8Array(count))),
     deviceId: 'browser',
     vault,

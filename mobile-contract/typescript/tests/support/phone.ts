@@ -16,7 +16,7 @@ import {
 } from '../../src/index.js'
 import { PASSWORD, type Person, serverUrl } from './organisation.js'
 
-export const network: Transport = fetchTransport(fetch as never, AbortController as never)
+export const network: Transport = fetchTransport(fetch, AbortController)
 
 /** What becomes of a call; the test decides for each. */
 export type Fault = (request: HttpRequest, send: () => Promise<HttpResponse>) => Promise<HttpResponse>
