@@ -37,7 +37,7 @@ export function suite(name, Phone) {
       };
     });
     afterEach(async () => {
-      for (const phone of phones) await phone.close();
+      await Promise.all([...phones].map((phone) => phone.close()));
       phones.clear();
     });
     after(() => server.stop());
