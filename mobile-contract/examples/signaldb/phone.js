@@ -69,7 +69,7 @@ export class Phone {
 
     await this.manager.sync('requests');
     await stored(this.requests); // first what was pulled, then how far: the other way round a crash would lose it
-    this.places.updateOne({ id: 'requests' }, { $set: { lastSync: this.#pulled } }, { upsert: true });
+    this.places.replaceOne({ id: 'requests' }, { id: 'requests', lastSync: this.#pulled }, { upsert: true });
     await stored(this.places);
     this.changes.removeMany({ state: 'done', superseded: { $size: 0 } });
     await stored(this.changes);

@@ -99,6 +99,10 @@ export function suite(name, Phone) {
       assert.deepEqual(shown(await look(id)), shown(one));
       assert.deepEqual(one.waiting, []);
 
+      const [first, ...later] = a.network.pulls;
+      assert.equal(first, null);
+      assert.ok(later.length > 0 && later.every(Boolean), 'after the first pull only what is new is asked for');
+
       const [told, ...others] = await a.phone.notices();
       assert.equal(others.length, 0);
       assert.equal(told.kind, 'superseded');
