@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Network } from '../testing/network.js';
 import { Server } from '../testing/server.js';
-import { Api, Clock, push, uuidv7, upsert, view } from './index.js';
+import { Api, Clock, push, submit, uuidv7, upsert, view } from './index.js';
 
 describe('stamps', () => {
   const stamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z-[0-9a-f]{4}-[0-9a-f]{16}$/;
@@ -59,6 +59,31 @@ describe('the wire', { timeout: 60_000 }, () => {
     await push({ api, clock, deviceId: uuidv7() }, queue, (changes) => changes.forEach(({ state }) => states.add(state)));
     assert.equal(network.batches.length, 2);
     assert.deepEqual([...states], ['done']);
+  });
+
+  it('submits a request whose text was cleared, whether or not the server has told of it', async () => {
+    const [api, clock] = [await signIn(new Network()), new Clock()];
+    const pick = async (path) => (await api.call('GET', path)).items;
+    const [{ id: categoryId }] = await pick('/categories');
+    const { id: reasonId } = (await pick('/reasons')).find((reason) => reason.categoryId === null);
+    const complete = { title: 'Booth', amount: { minor: 1, currency: 'EUR' }, categoryId, reasonId };
+    for (const told of [false, true]) {
+      const id = uuidv7();
+      const made = [];
+      let record = null;
+      const send = async (change) => {
+        made.push(change);
+        if (!told && change.type !== 'submit') return;
+        const queue = made.splice(0);
+        await push({ api, clock, deviceId: uuidv7() }, queue, (changes) =>
+          changes.forEach(({ state, code }) => assert.equal(state, 'done', code)));
+        record = await api.call('GET', `/requests/${id}`);
+      };
+      await send(upsert(clock, view(id, record, made), { ...complete, justification: 'Two days.' }));
+      await send(upsert(clock, view(id, record, made), { justification: null }));
+      await send(submit(clock, view(id, record, made)));
+      assert.deepEqual([record.status, record.justification], ['pending_l1', null]);
+    }
   });
 
   it('goes on with renewed tokens, which two calls at once may both need', async () => {
