@@ -14,6 +14,7 @@ import { notice, push, queued, remove, requeue, submit, upsert, uuidv7, view } f
 const values = async (tx, prefix) => (await tx.scan({ prefix }).values().toArray());
 const put = (change) => ({ op: 'put', key: `change/${change.opId}`, value: change });
 const del = (opId) => ({ op: 'del', key: `change/${opId}` });
+const STORED_MS_MAX = 10_000;
 const ok = { httpRequestInfo: { httpStatusCode: 200, errorMessage: '' } };
 const unchanged = ({ cookie }) => ({ ...ok, response: { cookie, lastMutationIDChanges: {}, patch: [] } });
 
@@ -89,7 +90,7 @@ export class Phone {
       }
     });
     // Acknowledged is up to a number: a change that has to wait holds back the acknowledgement of what came after
-    // it (which is settled all the same, and only sent again).
+    // it, which is settled all the same; the view says so.
     const stopped = new Set();
     for (const { id, clientID, name, args } of mutations) {
       const change = name === 'change' ? now.get(args.opId) : null;
@@ -109,7 +110,7 @@ export class Phone {
     const told = this.#patch.map((entry) => { entry[0] = order; return entry[1]; });
     const lastMutationIDChanges = { ...this.#acknowledged }; // before the feed is read: it has their effects
     const { records, removed, lastSync, whole, restored } = await this.api.pull(cookie?.lastSync);
-    if (told.length === 0 && lastSync === cookie?.lastSync) return { ...ok, response: { cookie, lastMutationIDChanges, patch: [] } };
+    if (told.length === 0 && lastSync === cookie?.lastSync) return unchanged({ cookie });
     const local = await this.rep.query((tx) => values(tx, 'request/'));
     const again = restored ? requeue(local, records) : [];
     const served = new Set(records.map(({ id }) => id));
@@ -127,10 +128,12 @@ export class Phone {
   async close() {
     const everything = (rep) => rep.query(async (tx) => JSON.stringify(await tx.scan().entries().toArray()));
     const mine = await everything(this.rep);
+    const until = Date.now() + STORED_MS_MAX;
     for (let stored = false; !stored;) {
       const next = new Replicache({ ...this.options, pusher: async () => ok, puller: async (body) => unchanged(body) });
       stored = (await everything(next)) === mine;
       await next.close();
+      if (!stored && Date.now() > until) throw new Error('Replicache does not store what it has: is the disk full?');
     }
     await this.rep.close();
   }

@@ -40,7 +40,7 @@ export function suite(name, Phone) {
       await Promise.all([...phones].map((phone) => phone.close()));
       phones.clear();
     });
-    after(() => server.stop());
+    after(() => server?.stop());
 
     /** A phone of its own, or the one of these `options` again. */
     async function open(options) {
@@ -239,6 +239,7 @@ export function suite(name, Phone) {
       await first.sync();
       assert.deepEqual((await first.view(waiting)).waiting, ['submit']);
       assert.equal((await look(other)).title, 'Behind it');
+      assert.deepEqual((await first.view(other)).waiting, []);
       assert.deepEqual(await first.notices(), [], 'to wait is no refusal');
 
       const second = await restart(first, options);

@@ -35,7 +35,7 @@ describe('the wire', { timeout: 60_000 }, () => {
   before(async () => {
     server = await Server.start();
   });
-  after(() => server.stop());
+  after(() => server?.stop());
   const signIn = (network) => Api.signIn(server.url, 'sales2@demo.athena', 'athena-demo', network.fetch);
 
   it('takes a queue of more than one batch, every change with its verdict', async () => {
