@@ -37,10 +37,10 @@ export function suite(name, Phone) {
       };
     });
     afterEach(async () => {
-      for (const phone of phones) await phone.close();
+      await Promise.all([...phones].map((phone) => phone.close()));
       phones.clear();
     });
-    after(() => server.stop());
+    after(() => server?.stop());
 
     /** A phone of its own, or the one of these `options` again. */
     async function open(options) {
@@ -98,6 +98,10 @@ export function suite(name, Phone) {
       assert.deepEqual(one, two);
       assert.deepEqual(shown(await look(id)), shown(one));
       assert.deepEqual(one.waiting, []);
+
+      const [first, ...later] = a.network.pulls;
+      assert.equal(first, null);
+      assert.ok(later.length > 0 && later.every(Boolean), 'after the first pull only what is new is asked for');
 
       const [told, ...others] = await a.phone.notices();
       assert.equal(others.length, 0);
@@ -235,6 +239,7 @@ export function suite(name, Phone) {
       await first.sync();
       assert.deepEqual((await first.view(waiting)).waiting, ['submit']);
       assert.equal((await look(other)).title, 'Behind it');
+      assert.deepEqual((await first.view(other)).waiting, []);
       assert.deepEqual(await first.notices(), [], 'to wait is no refusal');
 
       const second = await restart(first, options);
