@@ -95,7 +95,7 @@ impl Server {
         if let Some(adjust) = setup.adjust {
             adjust(&mut config);
         }
-        let running = sync_server::start_with(config, setup.hooks)
+        let running = Box::pin(sync_server::start_with(config, setup.hooks))
             .await
             .expect("the server starts");
         Self {

@@ -237,8 +237,7 @@ fn of_parameters(operation: &Operation) -> Vec<Code> {
             ParameterIn::Path if parameter.name == "id" => {
                 codes.extend([Code::InvalidValue, Code::NotFound]);
             }
-            ParameterIn::Path => codes.push(Code::InvalidValue),
-            ParameterIn::Query => codes.push(Code::InvalidValue),
+            ParameterIn::Path | ParameterIn::Query => codes.push(Code::InvalidValue),
             _ if parameter.name == "If-Match" => codes.push(Code::PreconditionFailed),
             _ => {}
         }

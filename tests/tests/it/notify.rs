@@ -175,7 +175,7 @@ fn with_twilio() -> Setup {
             config.twilio_account_sid = Some("AC123".to_owned());
             config.twilio_auth_token = Some(Secret::new("twilio secret"));
             config.twilio_from = Some("+15005550006".to_owned());
-            config.twilio_url = "http://127.0.0.1:9".to_owned();
+            "http://127.0.0.1:9".clone_into(&mut config.twilio_url);
             config.public_url = Some("https://budget.example.com".to_owned());
         }),
         ..Setup::default()
