@@ -5,6 +5,10 @@
 //! million.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot do its part ends")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench measures by the machine's clock"
+)]
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
