@@ -75,6 +75,11 @@ export class Loop {
     return this.begin()
   }
 
+  /** How long the server wants to hear nothing of this device, milliseconds; 0: it may be called. */
+  heldMs(): number {
+    return this.hold.leftMs()
+  }
+
   setOnline(online: boolean): void {
     if (this.online === online) return
     this.online = online
@@ -111,7 +116,7 @@ export class Loop {
 
   private begin(): Promise<void> {
     if (this.stopped || !this.online) return Promise.resolve()
-    const heldMs = this.hold.leftMs()
+    const heldMs = this.heldMs()
     if (heldMs > 0) return this.stayHeld(heldMs)
     this.cancelTimer?.()
     this.cancelTimer = null

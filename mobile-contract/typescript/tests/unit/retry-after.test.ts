@@ -44,10 +44,20 @@ describe.each([429, 503] as const)('after %d with Retry-After', (status) => {
     await settled()
     await device.time.pass(4_999)
     expect(device.calls).toEqual([])
+    expect(device.stream.opened.length).toBe(1)
     expect(device.client.status().phase).toBe('waiting')
     await device.time.pass(1)
     expectSent(device)
   })
+})
+
+test('a stream that ends meanwhile is opened again when it is over', async () => {
+  const device = await held(503)
+  device.stream.last.onEnd(503)
+  await device.time.pass(29_999)
+  expect(device.stream.opened.length).toBe(1)
+  await device.time.pass(1)
+  expect(device.stream.opened.length).toBe(2)
 })
 
 test('without timers a person is told to wait, and goes when it is over', async () => {
