@@ -94,6 +94,7 @@ export class Client {
       openStream ?? null,
       (reason) => void this.loop.request(reason),
       () => this.changed(),
+      () => this.loop.heldMs(),
     )
     ledger.subscribe(() => this.changed())
   }

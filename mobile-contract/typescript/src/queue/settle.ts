@@ -8,7 +8,7 @@ import { putRecord, userOf } from '../records/records.js'
 import { applyUpsert, newRequest } from '../records/request-view.js'
 import type { Tx } from '../store/ledger.js'
 import type { QueueItem } from '../store/tables.js'
-import type { Answer, Request, Result, Service, Stamp, UpsertChange } from '../wire/types.js'
+import type { Answer, Request, Result, Service, Stamp, UpsertChange, Verdict } from '../wire/types.js'
 import { allItems, inDoubt, keyOf, renamed } from './queue.js'
 import { restampQueue } from './restamp.js'
 import { putOffMs } from './select.js'
@@ -22,6 +22,8 @@ export interface Times {
   sentAtMs: number
   heardAtMs: number
 }
+
+const SUCCESSES: ReadonlySet<Verdict> = new Set<Verdict>(['applied', 'merged', 'duplicate'])
 
 /** Whether the answer is one to this batch, item by item. A half one is as good as none. */
 export function answers(sent: readonly QueueItem[], answer: Answer): boolean {
@@ -83,13 +85,17 @@ class Settling {
 
   take(item: QueueItem, result: Result): void {
     if (result.record) putRecord(this.tx, this.service, result.record)
-    if (result.verdict === 'deferred' || (result.verdict === 'rejected' && result.retryable)) {
-      this.putOff(item, result)
-    } else if (result.verdict === 'rejected') {
-      this.refuse(item, result)
-    } else {
-      this.accept(item, result)
-    }
+    if (SUCCESSES.has(result.verdict)) this.accept(item, result)
+    else if (result.verdict === 'deferred') this.putOff(item, result)
+    else this.takeRefusal(item, result)
+  }
+
+  private takeRefusal(item: QueueItem, result: Result): void {
+    // The word of a later server is never success, and is shown as it is.
+    const known = result.verdict === 'rejected'
+    const named = known ? result : { ...result, code: result.code ?? result.verdict }
+    if (result.retryable === true) this.putOff(item, named)
+    else this.refuse(item, named)
   }
 
   /** Whatever was based on a refused text is now based on what that one was based on. */

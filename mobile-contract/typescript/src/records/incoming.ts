@@ -13,6 +13,8 @@ export function applyPage(tx: Tx, env: Environment, service: Service, page: Page
       if (cursor.resync) tx.remove('seen', `${service}/${change.id}`)
       continue
     }
+    // Later servers may have kinds that mean nothing to us.
+    if (change.kind !== 'upsert') continue
     const { record } = change
     if (cursor.resync) {
       reconcile(tx, env, service, record)

@@ -20,6 +20,8 @@ export class Live {
     private readonly openStream: OpenStream | null,
     private readonly poke: (reason: 'poke' | 'timer') => void,
     private readonly changed: () => void,
+    /** How long the server wants to hear nothing of us, milliseconds; 0: we may call. */
+    private readonly heldMs: () => number,
   ) {}
 
   /** Whether news comes by itself. */
@@ -34,6 +36,7 @@ export class Live {
         url: `${this.baseUrl}/api/v1/${service}/updates/stream`,
         poked: () => this.poke('poke'),
         changed: () => this.follow(),
+        heldMs: this.heldMs,
       })
       this.lines.push(line)
       line.connect()
@@ -72,6 +75,7 @@ interface LineEvents {
   url: string
   poked(): void
   changed(): void
+  heldMs(): number
 }
 
 /** One stream, opened again whenever it ends. */
@@ -92,6 +96,11 @@ class Line {
 
   connect(): void {
     if (this.closed) return
+    const heldMs = this.events.heldMs()
+    if (heldMs > 0) {
+      this.connectAfter(backoffMs(this.env, this.failures, heldMs))
+      return
+    }
     let token: string
     try {
       token = this.session.token()
@@ -127,6 +136,10 @@ class Line {
     }
   }
 
+  private connectAfter(ms: number): void {
+    this.cancelTimer = this.env.timer(ms, () => this.connect())
+  }
+
   close(): void {
     this.closed = true
     this.open = false
@@ -150,7 +163,7 @@ class Line {
     this.events.changed()
     const reconnect = () => {
       this.failures += 1
-      this.cancelTimer = this.env.timer(backoffMs(this.env, this.failures), () => this.connect())
+      this.connectAfter(backoffMs(this.env, this.failures))
     }
     if (status === 401 && token !== null) this.session.renew(token).then(reconnect, reconnect)
     else reconnect()

@@ -6,6 +6,7 @@ import { SignedOut } from '../net/session.js'
 import { nextDueMs } from '../queue/select.js'
 import { NobodySignedIn } from '../records/records.js'
 import { type Ledger, StoreFailed } from '../store/index.js'
+import { Hold } from './hold.js'
 import { type Round, type RoundOptions, WrongUser } from './round.js'
 
 /**
@@ -22,11 +23,14 @@ export type Phase =
   | 'forbidden'
   | 'failed'
 
-/** Why a round is wanted: only an edit waits for the end of a back-off. */
+/** Why a round is wanted: of our own back-off only an edit waits for the end, of the server's `Retry-After` all do. */
 export type Reason = 'edit' | 'poke' | 'person' | 'online' | 'timer'
 
 /** Coming online does not ask for the catalogue again within this time. */
 const CATALOGUE_MS_MIN = 900_000
+
+/** Only what has become due. */
+const DUE: RoundOptions = { eager: false, pull: false, catalogue: false }
 
 export class Loop {
   phase: Phase = 'idle'
@@ -42,15 +46,21 @@ export class Loop {
   private wanted: RoundOptions | null = null
   private running: Promise<void> | null = null
   private cancelTimer: (() => void) | null = null
+  private readonly hold: Hold
 
   constructor(
     private readonly env: Environment,
     private readonly ledger: Ledger,
     private readonly round: Round,
     private readonly changed: () => void,
-  ) {}
+  ) {
+    this.hold = new Hold(env)
+  }
 
-  /** Resolves when a round that began after this call has ended, well or not; never rejects. */
+  /**
+   * Resolves when a round that began after this call has ended, well or not, or at once if none may begin now;
+   * never rejects.
+   */
   request(reason: Reason): Promise<void> {
     const eager = reason === 'poke' || reason === 'person' || reason === 'online'
     const pull = reason !== 'edit'
@@ -60,13 +70,14 @@ export class Loop {
       this.catalogueAtMs !== null && Math.abs(this.env.nowMs() - this.catalogueAtMs) < CATALOGUE_MS_MIN
     const catalogue = reason === 'person' || (reason === 'online' && !known)
     const backingOff = this.failures > 0 && this.cancelTimer !== null
-    this.wanted = {
-      eager: eager || this.wanted?.eager === true,
-      pull: pull || this.wanted?.pull === true,
-      catalogue: catalogue || this.wanted?.catalogue === true,
-    }
+    this.wanted = either({ eager, pull, catalogue }, this.wanted)
     if (reason === 'edit' && backingOff) return Promise.resolve()
     return this.begin()
+  }
+
+  /** How long the server wants to hear nothing of this device, milliseconds; 0: it may be called. */
+  heldMs(): number {
+    return this.hold.leftMs()
   }
 
   setOnline(online: boolean): void {
@@ -105,6 +116,8 @@ export class Loop {
 
   private begin(): Promise<void> {
     if (this.stopped || !this.online) return Promise.resolve()
+    const heldMs = this.heldMs()
+    if (heldMs > 0) return this.stayHeld(heldMs)
     this.cancelTimer?.()
     this.cancelTimer = null
     if (this.running === null) {
@@ -117,6 +130,13 @@ export class Loop {
     return this.running
   }
 
+  /** What is wanted goes when the server's `Retry-After` is over: the timer of the failure, or one of its own. */
+  private stayHeld(leftMs: number): Promise<void> {
+    if (this.phase === 'idle' || this.phase === 'offline') this.enter('waiting', this.hold.because)
+    if (this.cancelTimer === null) this.schedule(backoffMs(this.env, this.failures, leftMs), DUE)
+    return Promise.resolve()
+  }
+
   private async work(): Promise<void> {
     while (this.wanted !== null && !this.stopped && this.online) {
       const options = this.wanted
@@ -125,6 +145,7 @@ export class Loop {
       try {
         await this.round.run(options)
         this.failures = 0
+        this.hold.end()
         this.syncedAtMs = this.env.nowMs()
         if (options.catalogue) this.catalogueAtMs = this.syncedAtMs
         this.enter('idle', null)
@@ -139,7 +160,7 @@ export class Loop {
   private scheduleDue(): void {
     const now = this.env.nowMs()
     const due = nextDueMs(this.ledger, now)
-    if (due !== null) this.schedule(due - now, { eager: false, pull: false, catalogue: false })
+    if (due !== null) this.schedule(due - now, DUE)
   }
 
   private schedule(afterMs: number, options: RoundOptions): void {
@@ -147,17 +168,21 @@ export class Loop {
     this.cancelTimer?.()
     this.cancelTimer = this.env.timer(Math.max(0, afterMs), () => {
       this.cancelTimer = null
-      this.wanted ??= options
+      // Timers go on when the clock is set, and none is shorter than what the server asked for.
+      this.hold.end()
+      this.wanted = either(options, this.wanted)
       void this.begin()
     })
   }
 
   private fail(error: Error, options: RoundOptions): void {
+    const after = error instanceof Refused ? error.retryAfterMs : 0
+    if (after > 0) this.hold.begin(after, error)
+    else this.hold.end()
     const phase = this.phaseAfter(error)
     this.enter(phase, error)
     if (phase !== 'waiting' && phase !== 'forbidden') return
     this.failures += 1
-    const after = error instanceof Refused ? error.retryAfterMs : 0
     if (!this.stopped) this.schedule(backoffMs(this.env, this.failures, after), options)
   }
 
@@ -173,5 +198,14 @@ export class Loop {
     this.phase = phase
     this.error = error
     this.changed()
+  }
+}
+
+/** What two who ask for a round want of one. */
+function either(one: RoundOptions, other: RoundOptions | null): RoundOptions {
+  return {
+    eager: one.eager || other?.eager === true,
+    pull: one.pull || other?.pull === true,
+    catalogue: one.catalogue || other?.catalogue === true,
   }
 }

@@ -437,6 +437,31 @@ export interface components {
             kind: "remove";
         };
         /**
+         * @description A proof that the log has only grown.
+         * @example {
+         *       "from": 1,
+         *       "hashes": [
+         *         "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c=",
+         *         "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c="
+         *       ],
+         *       "to": 3
+         *     }
+         */
+        ConsistencyProof: {
+            /**
+             * Format: int64
+             * @description The size of the earlier tree.
+             */
+            from: number;
+            /** @description RFC 6962, section 2.1.2, in base64. */
+            hashes: string[];
+            /**
+             * Format: int64
+             * @description The size of the later one.
+             */
+            to: number;
+        };
+        /**
          * @description A person that was created, or whose password was reset.
          * @example {
          *       "active": true,
@@ -554,12 +579,132 @@ export interface components {
         };
         /** @description A hybrid logical clock reading: `2026-11-22T10:00:00.123Z-0007-a1b2c3d4e5f60718`, compared as bytes. */
         Hlc: string;
+        /**
+         * @description A proof that an entry is in the log.
+         * @example {
+         *       "hashes": [
+         *         "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c=",
+         *         "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c="
+         *       ],
+         *       "leaf": "e30=",
+         *       "leafHash": "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c=",
+         *       "seq": 1,
+         *       "size": 3
+         *     }
+         */
+        InclusionProof: {
+            /** @description RFC 6962, section 2.1.1, in base64: from the entry's sibling up. */
+            hashes: string[];
+            /** @description Its canonical bytes (RFC 8785), in base64. */
+            leaf: string;
+            /** @description SHA-256 of 0x00 and those bytes, in base64. */
+            leafHash: string;
+            /**
+             * Format: int64
+             * @description Which entry.
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description Of the tree over so many.
+             */
+            size: number;
+        };
         /** @description One thing wrong with the input. */
         InputError: {
             /** @description What is wrong with it. */
             detail: string;
             /** @description JSON pointer into the body (`/amount/minor`), or `/query/…`, `/path/…`, `/header/…`. */
             pointer: string;
+        };
+        /**
+         * @description One entry of the log.
+         * @example {
+         *       "action": "request.withdrawn",
+         *       "actorId": "ed9a4c66-6399-5106-8ba6-8989adc786db",
+         *       "at": "2026-11-22T10:00:01.000002Z",
+         *       "detail": {
+         *         "actorId": "ed9a4c66-6399-5106-8ba6-8989adc786db",
+         *         "id": "0195d0c0-7d5c-7000-8000-0123456789ab",
+         *         "ownerId": "ed9a4c66-6399-5106-8ba6-8989adc786db"
+         *       },
+         *       "eventId": "5a4bb4a1-3ab1-5f4d-8cf0-1a40a3f0a1d7",
+         *       "key": "0195d0c0-7d5c-7000-8000-0123456789ab",
+         *       "leafHash": "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c=",
+         *       "requestId": "0195d0c0-7d5c-7000-8000-0123456789ab",
+         *       "seq": 1042,
+         *       "traceId": "0af7651916cd43dd8448eb211c80319c"
+         *     }
+         */
+        LogEntry: {
+            /** @description What happened: the kind of the event, `request.submitted` for instance. */
+            action: string;
+            /**
+             * Format: uuid
+             * @description Who did it; null: the system.
+             */
+            actorId?: string | null;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description What the event says. */
+            detail: Record<string, never>;
+            /**
+             * Format: uuid
+             * @description The event it was made of.
+             */
+            eventId: string;
+            /**
+             * Format: uuid
+             * @description The event's key: usually the record it is about.
+             */
+            key: string;
+            /** @description SHA-256 of 0x00 and the entry's canonical bytes (RFC 6962), in base64. */
+            leafHash: string;
+            /**
+             * Format: uuid
+             * @description The request it is about.
+             */
+            requestId?: string | null;
+            /**
+             * Format: int64
+             * @description Its place, from 0.
+             */
+            seq: number;
+            /** @description The trace of the HTTP request that caused it. */
+            traceId?: string | null;
+        };
+        /**
+         * @description Entries, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "action": "request.withdrawn",
+         *           "actorId": "ed9a4c66-6399-5106-8ba6-8989adc786db",
+         *           "at": "2026-11-22T10:00:01.000002Z",
+         *           "detail": {
+         *             "actorId": "ed9a4c66-6399-5106-8ba6-8989adc786db",
+         *             "id": "0195d0c0-7d5c-7000-8000-0123456789ab",
+         *             "ownerId": "ed9a4c66-6399-5106-8ba6-8989adc786db"
+         *           },
+         *           "eventId": "5a4bb4a1-3ab1-5f4d-8cf0-1a40a3f0a1d7",
+         *           "key": "0195d0c0-7d5c-7000-8000-0123456789ab",
+         *           "leafHash": "lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c=",
+         *           "requestId": "0195d0c0-7d5c-7000-8000-0123456789ab",
+         *           "seq": 1042,
+         *           "traceId": "0af7651916cd43dd8448eb211c80319c"
+         *         }
+         *       ],
+         *       "next": null
+         *     }
+         */
+        LogPage: {
+            /** @description The entries. */
+            items: components["schemas"]["LogEntry"][];
+            /** @description The cursor of the next page. */
+            next?: string | null;
         };
         /**
          * @description Who signs in.

@@ -1,52 +1,7 @@
 /** When the client calls: back-off, Retry-After, streams and polling, with the device's time in our hands. */
 import { describe, expect, test } from 'vitest'
-import {
-  type Client,
-  type HttpRequest,
-  type HttpResponse,
-  memoryStore,
-  memoryVault,
-  openClient,
-} from '../../src/index.js'
-import {
-  allApplied,
-  answer,
-  emptyPage,
-  FakeStream,
-  FakeTime,
-  settled,
-  TOKENS,
-  USER,
-} from '../support/fake-world.js'
-
-type Answerer = (request: HttpRequest) => Promise<HttpResponse> | HttpResponse
-
-class Device {
-  readonly time = new FakeTime()
-  readonly stream = new FakeStream()
-  readonly calls: HttpRequest[] = []
-  answers: Answerer = (request) =>
-    request.method === 'POST' ? allApplied(request) : answer(200, emptyPage())
-  client!: Client
-
-  static async signedIn(withStream: boolean): Promise<Device> {
-    const device = new Device()
-    device.client = await openClient({
-      baseUrl: 'https://budget.test',
-      store: memoryStore(),
-      transport: async (request) => {
-        device.calls.push(request)
-        return device.answers(request)
-      },
-      environment: device.time.environment,
-      deviceId: 'device',
-      vault: memoryVault(),
-      ...(withStream ? { openStream: device.stream.open } : {}),
-    })
-    await device.client.signIn(USER, TOKENS)
-    return device
-  }
-}
+import { Device } from '../support/fake-device.js'
+import { allApplied, answer, emptyPage, settled, USER } from '../support/fake-world.js'
 
 describe('an idle phone', () => {
   test('with a live stream makes no request at all', async () => {
