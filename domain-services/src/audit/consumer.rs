@@ -65,11 +65,10 @@ impl Projection for AuditService {
             return Ok(());
         }
         store::lock_end(tx).await?;
-        let taken = store::taken_meanwhile(tx, events.iter().map(|event| event.id)).await?;
         let (size, covered) = store::sizes(&mut *tx).await?;
         let mut frontier = store::read_frontier(&mut *tx, size).await?;
         let mut leaves = Vec::with_capacity(events.len());
-        for event in events.iter().filter(|event| !taken.contains(&event.id)) {
+        for event in events {
             let seq = frontier.size();
             let body = leaf::canonical(seq, event)
                 .map_err(|error| ApplyError::Poisoned(error.to_string()))?;
@@ -79,9 +78,6 @@ impl Projection for AuditService {
                 body,
                 hashes: completed.concat(),
             });
-        }
-        if leaves.is_empty() {
-            return Ok(());
         }
         store::insert_leaves(tx, &leaves).await?;
         let uncovered = frontier.size() - covered.unwrap_or(0);

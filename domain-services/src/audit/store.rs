@@ -49,23 +49,6 @@ pub(super) async fn lock_end(tx: &mut Tx) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Which of these events another transaction has taken while this one waited for the lock: the inbox
-/// was looked at before.
-pub(super) async fn taken_meanwhile(
-    tx: &mut Tx,
-    events: impl Iterator<Item = Uuid>,
-) -> Result<HashSet<Uuid>, DbError> {
-    if tx.is_sqlite() {
-        return Ok(HashSet::new());
-    }
-    let ids: Vec<Uuid> = events.collect();
-    let taken: Vec<(Uuid,)> = sql("select event_id from inbox where event_id = any($1)")
-        .bind(crate::db::IdList(ids))
-        .fetch_all(tx)
-        .await?;
-    Ok(taken.into_iter().map(|(id,)| id).collect())
-}
-
 /// How many leaves there are, and how many the newest checkpoint covers.
 pub(super) async fn sizes(on: impl Into<On<'_>>) -> Result<(u64, Option<u64>), DbError> {
     let (size, covered): (i64, Option<i64>) = sql(

@@ -173,7 +173,8 @@ both_engines!(
 /// As the operator's guide says it.
 const GRANTS: &str = "
     grant usage on schema audit to ROLE;
-    grant select, insert on audit.leaf, audit.checkpoint, audit.inbox, audit.dead_letter to ROLE;
+    grant select, insert on audit.leaf, audit.checkpoint to ROLE;
+    grant select, insert, update, delete on audit.inbox, audit.dead_letter, audit.bus_position to ROLE;
     grant select on audit._sqlx_migrations to ROLE;";
 
 async fn a_role_that_may_only_insert_and_read_is_enough(world: Arc<World>) {

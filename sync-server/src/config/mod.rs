@@ -4,6 +4,7 @@
 //! check` and the help text all read that table. To add one: a field here, its default in
 //! [`Config::default`], a row there.
 
+mod kafka;
 mod load;
 mod settings;
 mod values;

@@ -1,6 +1,6 @@
 //! The table of settings: name, meaning, how it is read, how it is shown.
 
-use super::{Config, LogFormat, Secret, Service, values};
+use super::{Config, LogFormat, Secret, Service, kafka, values};
 use std::path::PathBuf;
 
 /// One setting.
@@ -302,7 +302,7 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         kafka_brokers,
         "Kafka brokers, `host:port` and more after commas; unset: events stay in this process",
-        brokers,
+        kafka::brokers,
         optional
     ),
     row!(
@@ -332,7 +332,7 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         kafka_sasl,
         "how to log in to Kafka: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; unset: not at all",
-        sasl,
+        kafka::sasl,
         optional
     ),
     row!(
@@ -350,7 +350,7 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         kafka_topic_prefix,
         "stands before every topic and group, where installations share a cluster",
-        topic_prefix,
+        kafka::topic_prefix,
         Clone::clone
     ),
     row!(
@@ -368,7 +368,7 @@ pub static SETTINGS: &[Setting] = &[
     row!(
         kafka_instance,
         "this node's name, the same after a restart: its partitions then wait for it",
-        instance,
+        kafka::instance,
         optional
     ),
     row!(
@@ -504,57 +504,6 @@ fn database_url(text: &str) -> Result<Option<Secret>, String> {
     } else {
         Err("must start with `sqlite:` or `postgres://`".to_owned())
     }
-}
-
-fn brokers(text: &str) -> Result<Option<String>, String> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let one = |broker: &str| {
-        broker.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && !host.contains(['/', ' ']) && port.parse::<u16>().is_ok()
-        })
-    };
-    if text.split(',').all(|broker| one(broker.trim())) {
-        Ok(Some(text.to_owned()))
-    } else {
-        Err(format!(
-            "must name brokers such as `kafka-1:9092,kafka-2:9092`, not `{text}`"
-        ))
-    }
-}
-
-fn sasl(text: &str) -> Result<Option<String>, String> {
-    let text = text.trim();
-    if ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"].contains(&text) {
-        Ok(Some(text.to_owned()))
-    } else {
-        Err(format!(
-            "must be `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`, not `{text}`"
-        ))
-    }
-}
-
-/// What Kafka allows in the names of topics.
-fn is_topic_text(text: &str) -> bool {
-    let good = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
-    text.len() <= 100 && text.chars().all(good)
-}
-
-fn topic_prefix(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if is_topic_text(text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!(
-            "must have at most 100 letters, digits, dots, hyphens or underscores, not `{text}`"
-        ))
-    }
-}
-
-fn instance(text: &str) -> Result<Option<String>, String> {
-    topic_prefix(text).map(|name| Some(name).filter(|name| !name.is_empty()))
 }
 
 fn password(text: &str) -> Result<Option<Secret>, String> {

@@ -23,7 +23,7 @@ async fn registers(desk: &Desk, who: u128, session: u128, device: &str, token: &
 
 async fn session_ends(desk: &Desk, session: u128) {
     let id = Uuid::from_u128(session);
-    let data = json!({"sessionId": id, "userId": person(21)});
+    let data = json!({"sessionId": id, "userId": person(21), "reason": "logout"});
     let event = desk.event(Topic::User, id, events::SESSION_ENDED, &data);
     desk.take(&[event]).await;
 }
