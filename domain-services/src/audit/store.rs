@@ -6,7 +6,6 @@ use crate::paging::to_hex;
 use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
 use std::collections::{HashMap, HashSet};
-use uuid::Uuid;
 
 /// A leaf about to be written.
 pub(super) struct NewLeaf {

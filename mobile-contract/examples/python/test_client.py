@@ -103,6 +103,7 @@ class TwoDevices(unittest.TestCase):
         self.settle(self.phone, self.tablet)
         self.assertEqual(self.tablet.records()[draft]["title"], "Trade fair")
         self.phone.edit(draft, {"title": "Fair", "justification": "We need a big booth in Lyon."})
+        time.sleep(0.005)  # the tablet's title is the later one: in one millisecond chance would decide
         self.tablet.edit(draft, {"title": "Trade fair in Lyon", "region": "EMEA"})
         self.tablet.edit(draft, {"justification": "We need a booth in Lyon, with a demo."})
         self.tablet.sync()
