@@ -437,6 +437,20 @@ export interface components {
             kind: "remove";
         };
         /**
+         * @description How a message reaches a person.
+         * @enum {string}
+         */
+        Channel: "push" | "email" | "sms";
+        /** @description The channels that tell of each thing; none of them mutes it. Push and e-mail where not given. */
+        ChosenChannels: {
+            /** @description That my requests are approved or rejected for good. */
+            final?: components["schemas"]["Channel"][];
+            /** @description What a level decided about my requests. */
+            outcome?: components["schemas"]["Channel"][];
+            /** @description Requests that wait for my vote. */
+            waiting?: components["schemas"]["Channel"][];
+        };
+        /**
          * @description A proof that the log has only grown.
          * @example {
          *       "from": 1,
@@ -549,6 +563,36 @@ export interface components {
             items: components["schemas"]["Department"][];
             /** @description The `cursor` of the next page. */
             next?: string | null;
+        };
+        /**
+         * @description An e-mail. Either `recipientId` or `to`, either `template` or `text`.
+         * @example {
+         *       "data": {
+         *         "amount": "1,250.00 EUR",
+         *         "title": "Stand at the trade fair"
+         *       },
+         *       "idempotencyKey": "ledger-4711",
+         *       "template": "approved",
+         *       "to": "finance@example.com"
+         *     }
+         */
+        EmailMessage: {
+            /** @description What the template is filled with; `subject` is the subject of a `text`. */
+            data?: {
+                [key: string]: unknown;
+            };
+            /** @description The same key again is the same message. */
+            idempotencyKey?: string | null;
+            /**
+             * Format: uuid
+             * @description A person.
+             */
+            recipientId?: string | null;
+            template?: components["schemas"]["MessageTemplate"] | null;
+            /** @description A text as it is. */
+            text?: string | null;
+            /** @description An address. */
+            to?: string | null;
         };
         /** @description One thing that happened. */
         HistoryItem: {
@@ -735,6 +779,28 @@ export interface components {
             /** @description The latest one answered. */
             refreshToken?: string | null;
         };
+        /** @description Something that was tried. */
+        MessageAttempt: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Why, for people. */
+            detail?: string | null;
+            /** @description `sent`, `retry`, `delivered`, `bounced`, `undelivered`, `failed`, `cancelled`, `replayed`. */
+            outcome: string;
+        };
+        /**
+         * @description What has become of a message.
+         * @enum {string}
+         */
+        MessageStatus: "queued" | "sent" | "delivered" | "bounced" | "undelivered" | "cancelled" | "failed";
+        /**
+         * @description A text that the server makes, in the person's language.
+         * @enum {string}
+         */
+        MessageTemplate: "level_opened" | "level_closed" | "withdrawn" | "level_approved" | "level_rejected" | "rolled_back" | "approved" | "rejected";
         /** @description An amount of money. */
         Money: {
             /**
@@ -938,6 +1004,44 @@ export interface components {
             roles: components["schemas"]["Role"][];
         };
         /**
+         * @description A message and what was tried.
+         * @example {
+         *       "attempts": [
+         *         {
+         *           "at": "2026-11-22T10:00:00.000000Z",
+         *           "detail": "Twilio answers HTTP 503",
+         *           "outcome": "retry"
+         *         },
+         *         {
+         *           "at": "2026-11-22T10:00:02.500000Z",
+         *           "detail": null,
+         *           "outcome": "sent"
+         *         },
+         *         {
+         *           "at": "2026-11-22T10:00:04.000000Z",
+         *           "detail": null,
+         *           "outcome": "delivered"
+         *         }
+         *       ],
+         *       "channel": "sms",
+         *       "id": "0195d0c0-7d5c-7000-8000-00000000a001",
+         *       "status": "delivered"
+         *     }
+         */
+        NotificationStatus: {
+            /** @description What was tried, and what the provider told later; oldest first. */
+            attempts: components["schemas"]["MessageAttempt"][];
+            /** @description How it is sent. */
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description What has become of it. */
+            status: components["schemas"]["MessageStatus"];
+        };
+        /**
          * @description The caller's password, old and new.
          * @example {
          *       "current": "athena-demo",
@@ -971,6 +1075,44 @@ export interface components {
              */
             opId: string;
         };
+        /**
+         * @description What an app runs on.
+         * @enum {string}
+         */
+        Platform: "android" | "ios" | "web";
+        /**
+         * @description How a person wants to be told.
+         * @example {
+         *       "channels": {
+         *         "final": [
+         *           "push",
+         *           "email"
+         *         ],
+         *         "outcome": [
+         *           "push"
+         *         ],
+         *         "waiting": [
+         *           "push",
+         *           "sms"
+         *         ]
+         *       },
+         *       "phone": "+4915112345678",
+         *       "quietHours": {
+         *         "from": "22:00",
+         *         "to": "07:00"
+         *       },
+         *       "timeZone": "Europe/Berlin"
+         *     }
+         */
+        Preferences: {
+            /** @description By what of what; as usual where not given. */
+            channels?: components["schemas"]["ChosenChannels"];
+            /** @description Where SMS go (E.164). */
+            phone?: string | null;
+            quietHours?: components["schemas"]["QuietHours"] | null;
+            /** @description An IANA time zone, as `Europe/Berlin`: where quiet hours are read off the wall. `UTC` where not given. */
+            timeZone?: string;
+        };
         /** @description A problem document (RFC 9457). */
         Problem: {
             /** @description What went wrong, for programs: a code of `ProblemCode`, or of a rule with status 409. */
@@ -996,6 +1138,67 @@ export interface components {
          * @enum {string}
          */
         ProblemCode: "malformed_body" | "invalid_value" | "unauthenticated" | "invalid_credentials" | "token_expired" | "session_revoked" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "unsupported_media_type" | "email_taken" | "wrong_user" | "last_admin" | "resync_required" | "precondition_failed" | "body_too_large" | "batch_too_large" | "rate_limited" | "unavailable" | "internal";
+        /**
+         * @description A push message. Either `recipientId` or `to`, either `template` or `text`.
+         * @example {
+         *       "data": {
+         *         "subject": "Reminder"
+         *       },
+         *       "recipientId": "f1aa533b-6d19-5d62-b468-324a91d571a0",
+         *       "text": "The quarter closes on Friday."
+         *     }
+         */
+        PushMessage: {
+            /** @description What the template is filled with; `subject` is the title of a `text`. */
+            data?: {
+                [key: string]: unknown;
+            };
+            /** @description The same key again is the same message. */
+            idempotencyKey?: string | null;
+            /**
+             * Format: uuid
+             * @description A person: to all phones, in the person's language, outside of quiet hours.
+             */
+            recipientId?: string | null;
+            template?: components["schemas"]["MessageTemplate"] | null;
+            /** @description A text as it is. */
+            text?: string | null;
+            /** @description A registration token. */
+            to?: string | null;
+        };
+        /**
+         * @description Where a phone takes push messages.
+         * @example {
+         *       "platform": "android",
+         *       "token": "fGhI-jKlMnOpQrStUvWxYz:APA91b"
+         *     }
+         */
+        PushToken: {
+            /** @description What the app runs on. */
+            platform: components["schemas"]["Platform"];
+            /** @description The registration token that FCM gave the app. */
+            token: string;
+        };
+        /**
+         * @description A message that was queued.
+         * @example {
+         *       "id": "0195d0c0-7d5c-7000-8000-00000000a001"
+         *     }
+         */
+        Queued: {
+            /**
+             * Format: uuid
+             * @description Its id, for its status.
+             */
+            id: string;
+        };
+        /** @description From a time of the day to another one, across midnight where the second is earlier. */
+        QuietHours: {
+            /** @description `HH:MM`, inclusive. */
+            from: string;
+            /** @description `HH:MM`, exclusive. */
+            to: string;
+        };
         /**
          * @description Why a budget is asked for.
          * @example {
@@ -1344,6 +1547,32 @@ export interface components {
             /** @description Who signed in. */
             user: components["schemas"]["User"];
         };
+        /**
+         * @description An SMS. Either `recipientId` or `to`, either `template` or `text`.
+         * @example {
+         *       "data": {},
+         *       "text": "The quarter closes on Friday.",
+         *       "to": "+4915112345678"
+         *     }
+         */
+        SmsMessage: {
+            /** @description What the template is filled with. */
+            data?: {
+                [key: string]: unknown;
+            };
+            /** @description The same key again is the same message. */
+            idempotencyKey?: string | null;
+            /**
+             * Format: uuid
+             * @description A person who has named a number.
+             */
+            recipientId?: string | null;
+            template?: components["schemas"]["MessageTemplate"] | null;
+            /** @description A text as it is. */
+            text?: string | null;
+            /** @description A number (E.164). */
+            to?: string | null;
+        };
         /** @description Seals a draft. */
         Submit: {
             /** @description When, by the phone's clock. */
@@ -1569,6 +1798,15 @@ export interface components {
             /** @description What became of it. */
             verdict: components["schemas"]["Verdict"];
             waitingFor?: components["schemas"]["WaitingFor"] | null;
+        };
+        /** @description What Twilio tells, as far as it is read. */
+        TwilioStatus: {
+            /** @description Why it could not be delivered. */
+            ErrorCode?: string | null;
+            /** @description Twilio's name for the message. */
+            MessageSid: string;
+            /** @description `delivered`, `undelivered`, `failed`, and states on the way. */
+            MessageStatus: string;
         };
         /**
          * @description A page of what changed, in commit order.
