@@ -28,7 +28,8 @@ async function measured(): Promise<{ up: number; down: number }> {
   return line.carried
 }
 
-async function survives(dies: { up?: number; down?: number }): Promise<void> {
+/** Whether the line died before the answer to the push was whole: what comes after it is the catalogue. */
+async function survives(dies: { up?: number; down?: number }): Promise<boolean> {
   const owner = await person('sales')
   const made = await full(owner)
   const line = await dyingLine(serverUrl(), dies)
@@ -36,7 +37,9 @@ async function survives(dies: { up?: number; down?: number }): Promise<void> {
   await made.client.sync()
   await line.close()
   const where = JSON.stringify(dies)
-  expect([where, made.client.status().phase, made.client.status().queued]).toEqual([where, 'waiting', QUEUED])
+  const { phase, queued } = made.client.status()
+  expect([where, phase]).toEqual([where, 'waiting'])
+  expect([0, QUEUED]).toContain(queued)
   // The app does not live to see it either.
   await made.open()
   made.fault = online
@@ -57,15 +60,18 @@ async function survives(dies: { up?: number; down?: number }): Promise<void> {
   }
   expect([where, titles.length, new Set(titles).size]).toEqual([where, QUEUED, QUEUED])
   expect(made.client.requests.list().length).toBe(QUEUED)
+  return queued === QUEUED
 }
 
 test(`nothing is lost and nothing counts twice, wherever the line dies (${POSITIONS} bytes)`, async () => {
   const { up, down } = await measured()
   expect(up).toBeGreaterThan(50_000)
+  let inThePush = 0
   for (let at = 0; at < POSITIONS / 2; at += 1) {
-    await survives({ up: 1 + Math.floor((at / (POSITIONS / 2)) * (up - 2)) })
-    await survives({ down: 1 + Math.floor((at / (POSITIONS / 2)) * (down - 2)) })
+    if (await survives({ up: 1 + Math.floor((at / (POSITIONS / 2)) * (up - 2)) })) inThePush += 1
+    if (await survives({ down: 1 + Math.floor((at / (POSITIONS / 2)) * (down - 2)) })) inThePush += 1
   }
+  expect(inThePush).toBeGreaterThanOrEqual(POSITIONS / 2)
 })
 
 test('a push of 500 queued changes is one request, with what is new as its answer', async () => {
