@@ -92,6 +92,8 @@ async fn hold(server: &Server, request: Uuid) {
 /// Lets it go: everything about the request is told again, in order.
 async fn release(server: &Server, request: Uuid) {
     const UNHEARD: &[&str] = &[
+        // Waits for a consumer that is parking behind what is there, so that the next ones see that too.
+        "update dead_letter set reason = reason where key = $1",
         "delete from inbox where event_id in (select event_id from dead_letter where key = $1)",
         "delete from dead_letter where key = $1",
     ];
