@@ -52,6 +52,16 @@ impl Consumer for ApprovalConsumer {
         &[Topic::User, Topic::Request]
     }
 
+    fn wants(&self, event: &Event) -> bool {
+        matches!(
+            event.kind.as_str(),
+            events::USER_CHANGED
+                | events::USER_DEACTIVATED
+                | events::REQUEST_SUBMITTED
+                | events::REQUEST_WITHDRAWN
+        )
+    }
+
     fn db(&self) -> &Db {
         self.service.db()
     }

@@ -65,8 +65,7 @@ impl Projection for AuditService {
             return Ok(());
         }
         store::lock_end(tx).await?;
-        let (size, covered) = store::sizes(&mut *tx).await?;
-        let mut frontier = store::read_frontier(&mut *tx, size).await?;
+        let (mut frontier, covered) = store::read_end(&mut *tx).await?;
         let mut leaves = Vec::with_capacity(events.len());
         for event in events {
             let seq = frontier.size();
@@ -80,7 +79,7 @@ impl Projection for AuditService {
             });
         }
         store::insert_leaves(tx, &leaves).await?;
-        let uncovered = frontier.size() - covered.unwrap_or(0);
+        let uncovered = frontier.size() - covered;
         if uncovered >= self.settings.checkpoint_leaves {
             let note = self
                 .signer

@@ -58,11 +58,49 @@ pub(super) async fn sizes(on: impl Into<On<'_>>) -> Result<(u64, Option<u64>), D
     Ok((unsigned(size), covered.map(unsigned)))
 }
 
+/// The end of the log, read in one statement: the right edge of the tree over all leaves, and how many the
+/// newest checkpoint covers.
+pub(super) async fn read_end(on: impl Into<On<'_>>) -> Result<(Frontier, u64), DbError> {
+    // Bit n of the size stands for a complete subtree of height n; its hash is kept with its last leaf.
+    let rows: Vec<(i64, Vec<u8>, Option<i64>)> = sql_by_engine(
+        "select seq, hashes, (select max(size) from checkpoint) from leaf where seq = any (array(
+             select ((log.size >> height) << height) - 1
+             from (select coalesce(max(seq) + 1, 0) as size from leaf) as log,
+                  generate_series(0, 62) as height
+             where (log.size >> height) & 1 = 1))
+         order by seq",
+        "select seq, hashes, (select max(size) from checkpoint) from leaf where seq in (
+             with recursive level(height) as
+                 (values (0) union all select height + 1 from level where height < 62)
+             select ((log.size >> height) << height) - 1
+             from (select coalesce(max(seq) + 1, 0) as size from leaf) as log, level
+             where (log.size >> height) & 1 = 1)
+         order by seq",
+    )
+    .fetch_all(on)
+    .await?;
+    let size = rows.last().map_or(0, |(seq, ..)| unsigned(*seq) + 1);
+    let covered = rows.last().and_then(|(_, _, covered)| *covered);
+    let nodes = frontier(size).nodes();
+    let hashes: Result<Vec<Hash>, DbError> = rows
+        .iter()
+        .zip(&nodes)
+        .map(|((seq, stored, _), node)| hash_at(*seq, stored, node.level))
+        .collect();
+    let frontier =
+        (rows.len() == nodes.len()).then(|| hashes.map(|hashes| Frontier::of(size, hashes)));
+    let frontier = frontier.transpose()?.flatten().ok_or_else(holes)?;
+    Ok((frontier, covered.map_or(0, unsigned)))
+}
+
+fn holes() -> DbError {
+    DbError::Other("the log's right edge has holes".to_owned())
+}
+
 /// The right edge of the tree over the first `size` leaves.
 pub(super) async fn read_frontier(on: impl Into<On<'_>>, size: u64) -> Result<Frontier, DbError> {
     let hashes = hashes(on, &frontier(size).nodes()).await?;
-    Frontier::of(size, hashes)
-        .ok_or_else(|| DbError::Other("the log's right edge has holes".to_owned()))
+    Frontier::of(size, hashes).ok_or_else(holes)
 }
 
 /// The stored hashes of these subtrees, in their order, in one statement.

@@ -36,7 +36,7 @@ impl Bus for InProcess {
         let deliveries = self.consumers.iter().map(|consumer| async move {
             let wanted: Vec<Event> = events
                 .iter()
-                .filter(|event| consumer.topics().contains(&event.topic))
+                .filter(|event| consumer.wants(event))
                 .cloned()
                 .collect();
             if wanted.is_empty() {

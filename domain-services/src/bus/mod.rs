@@ -167,8 +167,14 @@ pub trait Consumer: Send + Sync {
     /// Its name, for logs and consumer groups.
     fn name(&self) -> &'static str;
 
-    /// What it wants to hear.
+    /// What it listens to.
     fn topics(&self) -> &[Topic];
+
+    /// Whether an event of these topics means anything to it. Of one that does not, nothing is kept, and no
+    /// transaction is spent on it: drafts alone are most of all events.
+    fn wants(&self, event: &Event) -> bool {
+        self.topics().contains(&event.topic)
+    }
 
     /// Where its inbox and its positions are kept.
     fn db(&self) -> &Db;

@@ -41,6 +41,10 @@ impl Consumer for PeopleConsumer {
         &[Topic::User]
     }
 
+    fn wants(&self, event: &Event) -> bool {
+        matches!(event.kind.as_str(), USER_CHANGED | USER_DEACTIVATED)
+    }
+
     fn db(&self) -> &Db {
         &self.db
     }

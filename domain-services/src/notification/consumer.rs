@@ -44,6 +44,17 @@ impl Consumer for NotificationConsumer {
         &[Topic::User, Topic::Request, Topic::Approval]
     }
 
+    fn wants(&self, event: &Event) -> bool {
+        matches!(
+            event.kind.as_str(),
+            events::USER_CHANGED
+                | events::USER_DEACTIVATED
+                | events::SESSION_ENDED
+                | events::REQUEST_SUBMITTED
+                | events::REQUEST_WITHDRAWN
+        ) || Happening::means(&event.kind)
+    }
+
     fn db(&self) -> &Db {
         self.service.db()
     }

@@ -97,6 +97,17 @@ impl Consumer for RequestConsumer {
         &[Topic::User, Topic::Catalog, Topic::Approval]
     }
 
+    fn wants(&self, event: &Event) -> bool {
+        matches!(
+            event.kind.as_str(),
+            events::USER_CHANGED
+                | events::USER_DEACTIVATED
+                | events::CATEGORY_CHANGED
+                | events::REASON_CHANGED
+                | events::ASSIGNMENT_CHANGED
+        ) || event.topic == Topic::Approval
+    }
+
     fn db(&self) -> &Db {
         self.service.db()
     }

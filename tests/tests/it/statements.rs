@@ -1,5 +1,7 @@
-//! Push and pull cost a number of statements that does not grow with the batch.
+//! Push and pull cost a number of statements that does not grow with the batch, and nothing in the services
+//! that have nothing to do with it.
 
+use domain_services::db::sql;
 use serde_json::{Value, json};
 use tests::{Phone, Server, Since, both_engines};
 
@@ -88,4 +90,45 @@ async fn a_batch_costs_the_same_statements_for_one_and_for_five_hundred(server: 
     }
 }
 
-both_engines!(a_batch_costs_the_same_statements_for_one_and_for_five_hundred);
+/// Ids in the inboxes of all services but the audit log's, which keeps every event.
+async fn heard(server: &Server) -> Vec<(&'static str, i64)> {
+    let mut heard = Vec::new();
+    for (service, db) in server.services().databases.named() {
+        if !matches!(service, "user" | "audit") {
+            let (count,): (i64,) = sql("select count(*) from inbox")
+                .fetch_one(db)
+                .await
+                .expect("the inbox");
+            heard.push((service, count));
+        }
+    }
+    heard
+}
+
+async fn what_means_nothing_to_a_service_is_not_written_there(server: &Server) {
+    let mut phone = server.sales_phone().await;
+    server.leaves().await;
+    let before = heard(server).await;
+    let leaves = server.leaves().await.len();
+    for _ in 0..3 {
+        let id = phone.new_id();
+        let draft = phone.upsert(id, json!({"title": "Nobody else's business"}));
+        assert_eq!(phone.sync([draft]).await.verdicts(), ["applied"]);
+        let delete = phone.delete(id);
+        assert_eq!(phone.sync([delete]).await.verdicts(), ["applied"]);
+    }
+    assert_eq!(server.leaves().await.len(), leaves + 6);
+    assert_eq!(heard(server).await, before);
+    phone.submitted("Travel").await;
+    server.leaves().await;
+    let after = heard(server).await;
+    for service in ["approval", "notification", "request"] {
+        let count = |of: &[(&str, i64)]| of.iter().find(|(name, _)| *name == service).unwrap().1;
+        assert!(count(&after) > count(&before), "{service}: {after:?}");
+    }
+}
+
+both_engines!(
+    a_batch_costs_the_same_statements_for_one_and_for_five_hundred,
+    what_means_nothing_to_a_service_is_not_written_there,
+);

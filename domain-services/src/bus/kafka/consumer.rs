@@ -160,7 +160,7 @@ impl Reader {
             wait = Duration::ZERO;
             self.kafka.0.watch.seen(true);
             if let Some(topic) = self.topic(message.topic()) {
-                batch.add(topic, &message);
+                batch.add(topic, &message, self.consumer.as_ref());
             }
         }
         batch.stand();
@@ -214,24 +214,27 @@ fn wait(runtime: &Handle, stop: &CancellationToken, pause: &mut Duration) {
 struct Batch {
     delivery: Delivery,
     next: BTreeMap<(String, i32), i64>,
+    /// Events that the consumer does not want.
+    passed_over: usize,
     bytes: usize,
 }
 
 impl Batch {
     fn len(&self) -> usize {
-        self.delivery.events.len() + self.delivery.unreadable.len()
+        self.delivery.events.len() + self.delivery.unreadable.len() + self.passed_over
     }
 
     fn is_empty(&self) -> bool {
         self.next.is_empty()
     }
 
-    fn add(&mut self, topic: Topic, message: &impl Message) {
+    fn add(&mut self, topic: Topic, message: &impl Message, consumer: &dyn Consumer) {
         self.bytes += message.payload().map_or(0, <[u8]>::len);
         let place = (message.topic().to_owned(), message.partition());
         self.next.insert(place, message.offset() + 1);
         match message::read(topic, message) {
-            Ok(event) => self.delivery.events.push(event),
+            Ok(event) if consumer.wants(&event) => self.delivery.events.push(event),
+            Ok(_) => self.passed_over += 1,
             Err(unreadable) => self.delivery.unreadable.push(*unreadable),
         }
     }

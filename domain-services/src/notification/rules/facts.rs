@@ -124,6 +124,22 @@ impl Happening {
         }))
     }
 
+    /// Whether events of this kind mean anything here.
+    pub(in crate::notification) fn means(kind: &str) -> bool {
+        matches!(
+            kind,
+            events::LEVEL_OPENED
+                | events::LEVEL_APPROVED
+                | events::LEVEL_REJECTED
+                | events::LEVEL_REOPENED
+                | events::LEVEL_CLOSED
+                | events::LEVEL_SEALED
+                | events::APPROVAL_VOTED
+                | events::APPROVAL_ROLLED_BACK
+                | events::REQUEST_FINALIZED
+        )
+    }
+
     /// The approval, or the request, that messages about it are kept under.
     pub(in crate::notification) fn about(&self) -> Uuid {
         match self {
