@@ -44,6 +44,8 @@ export interface ServerOptions {
   /** A data folder that outlives the server; without it, one of its own that goes with it. */
   data?: string
   port?: number
+  /** As the setting; `off` where it is not given. */
+  rateLimit?: string
 }
 
 /** A server with the demo organisation. */
@@ -56,7 +58,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const url = `http://127.0.0.1:${port}`
   // The program takes every ATHENA_ variable for a setting, and refuses those it does not know.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ATHENA_'))
-  const env = { ...Object.fromEntries(inherited), ATHENA_RATE_LIMIT: 'off' }
+  const env = { ...Object.fromEntries(inherited), ATHENA_RATE_LIMIT: options.rateLimit ?? 'off' }
   const child = spawn(binary, ['serve', '--demo', '--listen', `127.0.0.1:${port}`, '--data-dir', data], {
     env,
   })
