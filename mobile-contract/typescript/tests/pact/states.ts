@@ -3,9 +3,9 @@
  * goes into the requests of the exchange: tokens, ids, positions.
  */
 import { randomBytes, randomUUID, sign } from 'node:crypto'
+import { PATIENCE_MS } from '../support/server.js'
 
 const PASSWORD = 'correct horse battery'
-const PATIENCE_MS = 20_000
 
 interface Person {
   userId: string

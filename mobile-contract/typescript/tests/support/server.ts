@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
+/** How long anything may take on a machine that is busy otherwise. */
+export const PATIENCE_MS = 60_000
+
 declare module 'vitest' {
   interface ProvidedContext {
     athenaUrl: string
@@ -30,7 +33,7 @@ async function freePort(): Promise<number> {
 }
 
 async function ready(url: string, child: ChildProcess, log: () => string): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + PATIENCE_MS
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`athena ended with ${child.exitCode}: ${log()}`)
     const answer = await fetch(`${url}/readyz`).catch(() => null)

@@ -1,5 +1,6 @@
 import { MatchersV3 } from '@pact-foundation/pact'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { eventually } from '../../support/patience.js'
 import { contract, type Exchange, ofState, position, problem, serverTime, uuid } from '../contract.js'
 import { PactPhone, TOKENS, USER } from '../phone.js'
 import { request, requestLike } from '../records.js'
@@ -135,7 +136,7 @@ export function pulls(): void {
     await contract(phone, [hello], async () => {
       // Starting pulls once, and the poke once more.
       phone.client.start()
-      await vi.waitFor(() => expect(phone.pulls).toBe(2), 10_000)
+      await eventually(() => expect(phone.pulls).toBe(2))
     })
     phone.client.pause()
   })
