@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+// Pact tells its makers of each run otherwise.
+process.env.PACT_DO_NOT_TRACK = 'true'
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts', 'tests/**/*.test.tsx'],

@@ -14,7 +14,7 @@ import { notice, push, queued, remove, requeue, submit, upsert, uuidv7, view } f
 const values = async (tx, prefix) => (await tx.scan({ prefix }).values().toArray());
 const put = (change) => ({ op: 'put', key: `change/${change.opId}`, value: change });
 const del = (opId) => ({ op: 'del', key: `change/${opId}` });
-const STORED_MS_MAX = 10_000;
+const STORED_MS_MAX = 60_000;
 const ok = { httpRequestInfo: { httpStatusCode: 200, errorMessage: '' } };
 const unchanged = ({ cookie }) => ({ ...ok, response: { cookie, lastMutationIDChanges: {}, patch: [] } });
 

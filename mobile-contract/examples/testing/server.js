@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const READY_MS_MAX = 30_000;
+const READY_MS_MAX = 120_000;
 
 /** A real server with the demo organisation, in a folder of its own. */
 export class Server {

@@ -95,6 +95,7 @@ export class Client {
       (reason) => void this.loop.request(reason),
       () => this.changed(),
       () => this.loop.heldMs(),
+      (forMs, because) => this.loop.stayAway(forMs, because),
     )
     ledger.subscribe(() => this.changed())
   }

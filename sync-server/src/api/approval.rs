@@ -59,7 +59,7 @@ async fn incoming(
 
 /// What I have voted on and what came of it, the last vote first
 #[utoipa::path(
-    get, path = "/api/v1/approvals/history", tag = "approvals", security(("bearer" = [])),
+    get, path = "/api/v1/approvals/history", operation_id = "vote_history", tag = "approvals", security(("bearer" = [])),
     params(
         ("limit" = Option<u32>, Query, description = "1 to 1000, default 100"),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
@@ -81,7 +81,7 @@ async fn history(
 ///
 /// Every item gets exactly one verdict, in its place; 200 does not mean that an item was taken.
 #[utoipa::path(
-    post, path = "/api/v1/approvals/sync", tag = "approvals", security(("bearer" = [])),
+    post, path = "/api/v1/approvals/sync", operation_id = "sync_approvals", tag = "approvals", security(("bearer" = [])),
     request_body = schema::VoteBatch,
     responses((status = 200, description = "One result an item", body = schema::VoteAnswer)),
 )]
@@ -105,7 +105,7 @@ async fn sync(
 
 /// What changed, in commit order
 #[utoipa::path(
-    get, path = "/api/v1/approvals/updates", tag = "approvals", security(("bearer" = [])),
+    get, path = "/api/v1/approvals/updates", operation_id = "approval_updates", tag = "approvals", security(("bearer" = [])),
     params(
         ("lastSync" = Option<String>, Query, description = "The `lastSync` of the answer before, as it came; without one, everything"),
         ("limit" = Option<u32>, Query, description = "1 to 1000, default 500"),
@@ -131,7 +131,7 @@ async fn updates(
 ///
 /// One `event: poke` with `data: {}` at once and at every change; a comment every 25 s; ends with the token.
 #[utoipa::path(
-    get, path = "/api/v1/approvals/updates/stream", tag = "approvals", security(("bearer" = [])),
+    get, path = "/api/v1/approvals/updates/stream", operation_id = "approval_stream", tag = "approvals", security(("bearer" = [])),
     responses((status = 200, description = "Events", body = String, content_type = "text/event-stream")),
 )]
 async fn stream_updates(who: Who, State(app): State<App>) -> Response {

@@ -44,7 +44,7 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// Every item gets exactly one verdict, in its place; 200 does not mean that an item was taken.
 #[utoipa::path(
-    post, path = "/api/v1/requests/sync", tag = "requests", security(("bearer" = [])),
+    post, path = "/api/v1/requests/sync", operation_id = "sync_requests", tag = "requests", security(("bearer" = [])),
     request_body = schema::SyncBatch,
     responses((status = 200, description = "One result an item", body = schema::SyncAnswer)),
 )]
@@ -72,7 +72,7 @@ async fn sync(
 
 /// What changed, in commit order
 #[utoipa::path(
-    get, path = "/api/v1/requests/updates", tag = "requests", security(("bearer" = [])),
+    get, path = "/api/v1/requests/updates", operation_id = "request_updates", tag = "requests", security(("bearer" = [])),
     params(
         ("lastSync" = Option<String>, Query, description = "The `lastSync` of the answer before, as it came; without one, everything"),
         ("limit" = Option<u32>, Query, description = "1 to 1000, default 500"),
@@ -99,7 +99,7 @@ async fn updates(
 ///
 /// One `event: poke` with `data: {}` at once and at every change; a comment every 25 s; ends with the token.
 #[utoipa::path(
-    get, path = "/api/v1/requests/updates/stream", tag = "requests", security(("bearer" = [])),
+    get, path = "/api/v1/requests/updates/stream", operation_id = "request_stream", tag = "requests", security(("bearer" = [])),
     responses((status = 200, description = "Events", body = String, content_type = "text/event-stream")),
 )]
 async fn stream(who: Who, State(app): State<App>) -> Response {
@@ -109,7 +109,7 @@ async fn stream(who: Who, State(app): State<App>) -> Response {
 
 /// Requests, newest first: one's own, or for admins and auditors everybody's
 #[utoipa::path(
-    get, path = "/api/v1/requests", tag = "requests", security(("bearer" = [])),
+    get, path = "/api/v1/requests", operation_id = "list_requests", tag = "requests", security(("bearer" = [])),
     params(
         ("status" = Option<Vec<schema::RequestStatus>>, Query, description = "Any of these; may be repeated"),
         ("from" = Option<String>, Query, description = "Created at or after (RFC 3339)"),
@@ -141,7 +141,7 @@ async fn list(
 ///
 /// The same id (or `Idempotency-Key`) and content again is 200 with the same record.
 #[utoipa::path(
-    post, path = "/api/v1/requests", tag = "requests", security(("bearer" = [])),
+    post, path = "/api/v1/requests", operation_id = "create_request", tag = "requests", security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "In place of an `id` in the body")),
     request_body = schema::NewRequest,
     responses(
@@ -194,7 +194,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 /// A request
 #[utoipa::path(
-    get, path = "/api/v1/requests/{id}", tag = "requests", security(("bearer" = [])),
+    get, path = "/api/v1/requests/{id}", operation_id = "find_request", tag = "requests", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "Which")),
     responses((status = 200, description = "The request", body = schema::RequestRecord)),
 )]
@@ -212,7 +212,7 @@ async fn find(
 /// Its owner may until a level has sealed; owner or admin may until it is final, when too few people are left to
 /// decide. One that is withdrawn already stays as it is.
 #[utoipa::path(
-    post, path = "/api/v1/requests/{id}/withdraw", tag = "requests", security(("bearer" = [])),
+    post, path = "/api/v1/requests/{id}/withdraw", operation_id = "withdraw_request", tag = "requests", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "Which")),
     responses((status = 200, description = "The request after it", body = schema::RequestRecord)),
 )]
@@ -230,7 +230,7 @@ async fn withdraw(
 
 /// What has happened to a request, oldest first, with the values that lost or were refused
 #[utoipa::path(
-    get, path = "/api/v1/requests/{id}/status", tag = "requests", security(("bearer" = [])),
+    get, path = "/api/v1/requests/{id}/status", operation_id = "request_history", tag = "requests", security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "Which")),
     responses((status = 200, description = "Its history", body = schema::RequestHistory)),
 )]

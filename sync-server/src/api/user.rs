@@ -45,7 +45,7 @@ async fn me(
 
 /// People, newest first; `role=manager` lists approvers
 #[utoipa::path(
-    get, path = "/api/v1/users", tag = "users", security(("bearer" = [])),
+    get, path = "/api/v1/users", operation_id = "list_users", tag = "users", security(("bearer" = [])),
     params(
         ("role" = Option<String>, Query, description = "`sales`, `approver` (or `manager`), `admin`, `auditor`, `service`"),
         ("departmentId" = Option<uuid::Uuid>, Query, description = "Of this department"),
@@ -99,7 +99,7 @@ impl From<CreatedUser> for Created {
 /// Without a password, the answer has a one-time token that signs in once. The same id and content again is
 /// 200 with the same person.
 #[utoipa::path(
-    post, path = "/api/v1/users", tag = "users", security(("bearer" = [])), request_body = schema::NewUser,
+    post, path = "/api/v1/users", operation_id = "create_user", tag = "users", security(("bearer" = [])), request_body = schema::NewUser,
     responses(
         (status = 201, description = "The person", body = schema::CreatedUser),
         (status = 200, description = "The person, created before by the same call", body = schema::CreatedUser),
@@ -120,7 +120,7 @@ async fn create(
 
 /// A person: oneself, or for admins anybody
 #[utoipa::path(
-    get, path = "/api/v1/users/{id}", tag = "users", security(("bearer" = [])),
+    get, path = "/api/v1/users/{id}", operation_id = "find_user", tag = "users", security(("bearer" = [])),
     params(("id" = uuid::Uuid, Path, description = "Whom")),
     responses((status = 200, description = "The person", body = schema::User)),
 )]
@@ -138,7 +138,7 @@ async fn find(
 /// Takes the whole person; only `active` may be absent, and is then left as it is. `active: false` is as DELETE,
 /// `active: true` brings back who had left. Other roles are in the tokens of the next refresh.
 #[utoipa::path(
-    put, path = "/api/v1/users/{id}", tag = "users", security(("bearer" = [])),
+    put, path = "/api/v1/users/{id}", operation_id = "update_user", tag = "users", security(("bearer" = [])),
     params(
         ("id" = uuid::Uuid, Path, description = "Whom"),
         ("If-Match" = Option<String>, Header, description = "`\"<version>\"`: only if it is still that one"),

@@ -1,7 +1,7 @@
 //! The API document: as committed, of the same routes as the table of roles, and with examples that are true.
 
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use sync_server::api::access;
 use sync_server::docs;
@@ -52,6 +52,22 @@ fn every_route_has_an_audience_and_every_audience_a_route() {
         .map(|(method, path, _)| format!("{method} {path}"))
         .collect();
     assert_eq!(described, known);
+}
+
+#[test]
+fn no_two_operations_share_an_id() {
+    // Generators of clients name a function after it.
+    let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for operation in operations(&document()) {
+        let id = operation.described["operationId"].as_str();
+        let id = id.unwrap_or_else(|| panic!("{} has no operationId", operation.name));
+        owners
+            .entry(id.to_owned())
+            .or_default()
+            .push(operation.name);
+    }
+    owners.retain(|_, operations| operations.len() > 1);
+    assert_eq!(owners, BTreeMap::new());
 }
 
 /// Every schema of a body that is sent or answered with 200 or 201, with where it stands.

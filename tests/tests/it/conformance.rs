@@ -11,7 +11,7 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "first-sync",
         "sends no userId",
-        r#""userId": self.user, "#,
+        r#""userId": self.get("user"), "#,
         "",
     ),
     (
@@ -24,13 +24,13 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
         "lost-answer",
         "takes silence for success",
         r#"state = {"failures": failures, "#,
-        r#"self.db.execute("delete from queue"); state = {"failures": failures, "#,
+        r#"self.db.execute("delete from kept where kind like '% queue'"); state = {"failures": failures, "#,
     ),
     (
         "cut-answer",
         "takes half an answer for success",
         r#"state = {"failures": failures, "#,
-        r#"self.db.execute("delete from queue"); state = {"failures": failures, "#,
+        r#"self.db.execute("delete from kept where kind like '% queue'"); state = {"failures": failures, "#,
     ),
     (
         "one-request",
@@ -66,7 +66,7 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
         "server-error",
         "drops what fails",
         r#"state = {"failures": failures, "#,
-        r#"self.db.execute("delete from queue"); state = {"failures": failures, "#,
+        r#"self.db.execute("delete from kept where kind like '% queue'"); state = {"failures": failures, "#,
     ),
     (
         "token-expired",
@@ -84,13 +84,13 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
         "session-revoked",
         "drops the queue with the session",
         r#"state["access"] = None"#,
-        r#"state["access"] = None; self.db.execute("delete from queue")"#,
+        r#"state["access"] = None; self.db.execute("delete from kept where kind like '% queue'")"#,
     ),
     (
         "wrong-user",
         "sends whatever is queued",
-        "from queue where user = ? and feed = ? order",
-        "from queue where ? <> '' and feed = ? order",
+        r#"f"{self.get('user')} {name}""#,
+        r#"f"{self.get('user') if name != 'queue' else ''} {name}""#,
     ),
     (
         "merged",
@@ -197,8 +197,8 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "commands",
         "submits where it should withdraw",
-        r#"self.enqueue("requests", kind, record"#,
-        r#"self.enqueue("requests", kind.replace("withdraw", "submit"), record"#,
+        r#"self.enqueue("requests", kind, id"#,
+        r#"self.enqueue("requests", kind.replace("withdraw", "submit"), id"#,
     ),
     (
         "paging",
@@ -209,8 +209,8 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "paging",
         "writes lastSync its own way",
-        r#"answer["lastSync"]})"#,
-        r#"answer["lastSync"].replace("Z", "+00:00")})"#,
+        r#""places", feed, answer["lastSync"])"#,
+        r#""places", feed, answer["lastSync"].replace("Z", "+00:00"))"#,
     ),
     (
         "remove",
@@ -221,8 +221,8 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "same-twice",
         "keeps the first",
-        "delete from record where user = ? and feed = ? and id = ?\", [",
-        "delete from record where user = ? and feed = ? and id = ? and 0\", [",
+        r#"self.keep(feed, new["id"], new)"#,
+        r#"self.keep(feed, new["id"], old or new)"#,
     ),
     (
         "local-edits",
@@ -233,14 +233,14 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "resync",
         "keeps what is gone",
-        "and feed = ? and stale\"",
-        "and feed = ? and stale > 1\"",
+        r#"if "stale" in old:"#,
+        r#"if "stale" in old and False:"#,
     ),
     (
         "resync",
         "drops the queue",
-        "update record set stale = 1 where user = ? and feed = ?",
-        "delete from queue where user = ? and feed = ?",
+        r#"self.keep(feed, id, body | {"stale": True})"#,
+        r#"self.db.execute("delete from kept where kind like '% queue'")"#,
     ),
     (
         "resync-restores",
@@ -281,8 +281,8 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "notices-after-kill",
         "cannot be told it was read",
-        "delete from notice where op_id = ?",
-        "delete from notice where op_id = ? and 0",
+        r#"self.drop("notices", op_id)"#,
+        "pass",
     ),
     (
         "unknown-verdict",
@@ -305,7 +305,7 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "vote",
         "cites no revision",
-        "revision=revision, comment",
+        r#"revision=self.one("approvals", id)["revision"], comment"#,
         "comment",
     ),
     (
@@ -323,8 +323,8 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     (
         "rollback",
         "rejects instead",
-        r#"self.enqueue("approvals", kind,"#,
-        r#"self.enqueue("approvals", kind.replace("rollback", "reject"),"#,
+        r#"self.enqueue("approvals", vote,"#,
+        r#"self.enqueue("approvals", vote.replace("rollback", "reject"),"#,
     ),
 ];
 
@@ -415,12 +415,8 @@ fn changed(file: &str, changes: &[(&str, &str)]) -> TempDir {
 #[test]
 fn a_client_with_two_batches_in_flight_is_caught() {
     let again = "self.again = lambda: Client(baseUrl, store, clock_ms=lambda: self.now_ms)\n        self.client = Client(";
-    let thread =
-        "__import__(\"threading\").Thread(target=lambda: self.again().sync(), daemon=True).start()";
-    let changes = [
-        ("self.client = Client(", again),
-        ("self.client.sync()", thread),
-    ];
+    let thread = "def sync(self):\n        __import__(\"threading\").Thread(target=lambda: self.again().sync(), daemon=True).start()\n\n    def tick(";
+    let changes = [("self.client = Client(", again), ("def tick(", thread)];
     let folder = changed("conformance.py", &changes);
     let report = report(&conformance(folder.path(), &["one-in-flight"]));
     let seen = report["cases"][0]["seen"].as_str().unwrap_or_default();

@@ -23,8 +23,8 @@ export interface StreamRequest {
   onOpen(): void
   /** An event by its name; comments have the name ''. */
   onEvent(name: string): void
-  /** Once, at the end; with the status if it was not 200. */
-  onEnd(status: number | null): void
+  /** Once, at the end; if it was not 200 with the status, and the header `Retry-After` if there is one. */
+  onEnd(status: number | null, retryAfter?: string | null): void
 }
 /** Opens a stream of server-sent events; the answer closes it. */
 export type OpenStream = (request: StreamRequest) => () => void
@@ -66,19 +66,22 @@ export function fetchStream(
 ): OpenStream {
   return ({ url, headers, onOpen, onEvent, onEnd }) => {
     const aborter = new Abort()
-    const read = async (): Promise<number | null> => {
+    const read = async (): Promise<[status: number | null, retryAfter?: string | null]> => {
       const response = await fetch(url, { method: 'GET', headers, signal: aborter.signal as never })
       const reader = response.status === 200 ? response.body?.getReader() : undefined
-      if (reader === undefined) return response.status
+      if (reader === undefined) return [response.status, response.headers.get('retry-after')]
       onOpen()
       const feed = eventNames(onEvent)
       for (;;) {
         const { done, value } = await reader.read()
-        if (done) return null
+        if (done) return [null]
         if (value !== undefined) feed(decoder.decode(value, { stream: true }))
       }
     }
-    read().then(onEnd, () => onEnd(null))
+    read().then(
+      (end) => onEnd(...end),
+      () => onEnd(null),
+    )
     return () => aborter.abort()
   }
 }
@@ -88,6 +91,7 @@ interface Xhr {
   setRequestHeader(name: string, value: string): void
   send(): void
   abort(): void
+  getResponseHeader(name: string): string | null
   readonly readyState: number
   readonly status: number
   readonly responseText: string
@@ -113,7 +117,10 @@ export function xhrStream(Request: new () => Xhr): OpenStream {
     }
     xhr.onreadystatechange = progress
     xhr.onprogress = progress
-    xhr.onloadend = () => onEnd(opened || xhr.status === 0 ? null : xhr.status)
+    xhr.onloadend = () => {
+      if (opened || xhr.status === 0) onEnd(null)
+      else onEnd(xhr.status, xhr.getResponseHeader('retry-after'))
+    }
     xhr.open('GET', url)
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value)
     xhr.send()

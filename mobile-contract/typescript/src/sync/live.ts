@@ -1,6 +1,7 @@
 /** Hears of news: a stream that says "pull now" a service, and polling for as long as there is none. */
 import { type Environment, fraction } from '../environment.js'
-import { backoffMs } from '../net/backoff.js'
+import { Refused } from '../net/api.js'
+import { backoffMs, retryAfterMs } from '../net/backoff.js'
 import type { SessionKeeper } from '../net/session.js'
 import type { OpenStream } from '../net/transport.js'
 import type { Service } from '../wire/types.js'
@@ -22,6 +23,8 @@ export class Live {
     private readonly changed: () => void,
     /** How long the server wants to hear nothing of us, milliseconds; 0: we may call. */
     private readonly heldMs: () => number,
+    /** Takes in that it wants so, for so many milliseconds. */
+    private readonly stayAway: (forMs: number, because: Error) => void,
   ) {}
 
   /** Whether news comes by itself. */
@@ -37,6 +40,7 @@ export class Live {
         poked: () => this.poke('poke'),
         changed: () => this.follow(),
         heldMs: this.heldMs,
+        stayAway: this.stayAway,
       })
       this.lines.push(line)
       line.connect()
@@ -76,6 +80,7 @@ interface LineEvents {
   poked(): void
   changed(): void
   heldMs(): number
+  stayAway(forMs: number, because: Error): void
 }
 
 /** One stream, opened again whenever it ends. */
@@ -124,10 +129,10 @@ class Line {
         this.watch()
         if (name === 'poke') this.events.poked()
       },
-      onEnd: (status) => {
+      onEnd: (status, retryAfter) => {
         if (ended) return
         ended = true
-        this.lost(status, token)
+        this.lost(status, token, retryAfter ?? null)
       },
     })
     this.closeStream = () => {
@@ -152,18 +157,22 @@ class Line {
     this.cancelWatch?.()
     this.cancelWatch = this.env.timer(SILENCE_MS_MAX, () => {
       this.closeStream?.()
-      this.lost(null, null)
+      this.lost(null, null, null)
     })
   }
 
-  private lost(status: number | null, token: string | null): void {
+  private lost(status: number | null, token: string | null, retryAfter: string | null): void {
     if (this.closed) return
     this.cancelWatch?.()
     this.open = false
+    const afterMs = retryAfterMs(retryAfter, this.env.nowMs())
+    // It is said to the device, not to this stream alone.
+    if (status !== null && afterMs > 0)
+      this.events.stayAway(afterMs, new Refused(status, `http_${status}`, 'the stream was refused', afterMs))
     this.events.changed()
     const reconnect = () => {
       this.failures += 1
-      this.connectAfter(backoffMs(this.env, this.failures))
+      this.connectAfter(backoffMs(this.env, this.failures, afterMs))
     }
     if (status === 401 && token !== null) this.session.renew(token).then(reconnect, reconnect)
     else reconnect()

@@ -46,6 +46,8 @@ export class Loop {
   private wanted: RoundOptions | null = null
   private running: Promise<void> | null = null
   private cancelTimer: (() => void) | null = null
+  /** What the timer is for. */
+  private planned: RoundOptions = DUE
   private readonly hold: Hold
 
   constructor(
@@ -78,6 +80,13 @@ export class Loop {
   /** How long the server wants to hear nothing of this device, milliseconds; 0: it may be called. */
   heldMs(): number {
     return this.hold.leftMs()
+  }
+
+  /** The server wants to hear nothing of this device for so long: it has refused a stream. */
+  stayAway(forMs: number, because: Error): void {
+    if (forMs <= this.hold.leftMs()) return
+    this.hold.begin(forMs, because)
+    if (this.cancelTimer !== null) this.schedule(backoffMs(this.env, this.failures, forMs), this.planned)
   }
 
   setOnline(online: boolean): void {
@@ -166,6 +175,7 @@ export class Loop {
   private schedule(afterMs: number, options: RoundOptions): void {
     if (!this.automatic) return
     this.cancelTimer?.()
+    this.planned = options
     this.cancelTimer = this.env.timer(Math.max(0, afterMs), () => {
       this.cancelTimer = null
       // Timers go on when the clock is set, and none is shorter than what the server asked for.

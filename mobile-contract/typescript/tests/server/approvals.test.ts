@@ -1,6 +1,7 @@
 /** Approvers' phones against the real server. */
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Organisation, organisation } from '../support/organisation.js'
+import { eventually } from '../support/patience.js'
 import { offline, online, type Phone, phone } from '../support/phone.js'
 
 const DRAFT = { title: 'Trade fair', amount: { minor: 125_000, currency: 'EUR' as const } }
@@ -23,15 +24,12 @@ async function approver(of: Organisation, level: number, which: number): Promise
 
 /** Syncs until the level has arrived: the approval service hears of a submit by an event. */
 async function arrived(at: Phone, requestId: string): Promise<string> {
-  return vi.waitFor(
-    async () => {
-      await at.client.sync()
-      const view = at.client.approvals.incoming().find((one) => one.requestId === requestId)
-      if (view === undefined) throw new Error('not yet')
-      return view.id
-    },
-    { timeout: 10_000, interval: 50 },
-  )
+  return eventually(async () => {
+    await at.client.sync()
+    const view = at.client.approvals.incoming().find((one) => one.requestId === requestId)
+    if (view === undefined) throw new Error('not yet')
+    return view.id
+  })
 }
 
 test('an approval made offline counts, and the owner sees it; rolled back, it waits again', async () => {
@@ -55,7 +53,7 @@ test('an approval made offline counts, and the owner sees it; rolled back, it wa
     status: 'approved',
     intent: null,
   })
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await owner.client.sync()
     expect(owner.client.requests.get(id)?.status).toBe('approved')
   })
@@ -156,7 +154,7 @@ test('a withdrawn request waits for nobody', async () => {
   await owner.client.requests.withdraw(id)
   await owner.client.sync()
   expect(owner.client.requests.get(id)).toMatchObject({ status: 'withdrawn' })
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await a.client.sync()
     expect(a.client.approvals.incoming()).toEqual([])
   })

@@ -2,9 +2,10 @@
 import { createServer, request as forward, type Server } from 'node:http'
 import { build } from 'esbuild'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Client } from '../../src/index.js'
 import { organisation, PASSWORD, serverUrl } from '../support/organisation.js'
+import { eventually } from '../support/patience.js'
 import { phone } from '../support/phone.js'
 
 const EXECUTABLE = process.env.ATHENA_CHROMIUM ?? '/usr/bin/chromium'
@@ -79,21 +80,18 @@ test.each(['xhr', 'fetch'] as const)('news comes by itself over %s, within a mom
   const { sales } = await organisation()
   const page = await freshPage()
   await signedIn(page, stream, sales.email)
-  await vi.waitFor(
-    async () => expect(await page.evaluate(() => globalThis.client.status().live)).toBe(true),
-    5_000,
-  )
+  await eventually(async () => expect(await page.evaluate(() => globalThis.client.status().live)).toBe(true))
   const other = await phone(sales)
   await other.client.requests.create({ title: 'From a phone' })
   await other.client.sync()
   const titles = () => page.evaluate(() => globalThis.client.requests.list().map((view) => view.title))
-  await vi.waitFor(async () => expect(await titles()).toEqual(['From a phone']), 5_000)
+  await eventually(async () => expect(await titles()).toEqual(['From a phone']))
   // The other way, too: an edit leaves by itself.
   await page.evaluate(() => globalThis.client.requests.create({ title: 'From the browser' }))
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await other.client.sync()
     expect(other.client.requests.list().map((view) => view.title)).toContain('From the browser')
-  }, 5_000)
+  })
 })
 
 test('what was done offline outlives the page, and is sent when there is a network again', async () => {

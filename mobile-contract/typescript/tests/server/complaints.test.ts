@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { memoryStore, type Row, type Store, StoreFailed } from '../../src/index.js'
 import { call, organisation, PASSWORD, person, tokenOf } from '../support/organisation.js'
+import { eventually } from '../support/patience.js'
 import { answerLost, halfAnswer, offline, online, Phone, phone } from '../support/phone.js'
 
 const DRAFT = { title: 'Trade fair', amount: { minor: 125_000, currency: 'EUR' as const } }
@@ -157,7 +158,9 @@ test('"I was logged out and all was gone": edits and queue survive the end of a 
   // The session is revoked on the server: neither token is worth anything any more.
   const tokens = await a.vault.load()
   await call(null, 'POST', '/api/v1/auth/logout', { refreshToken: tokens?.refreshToken })
-  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  await eventually(() =>
+    expect(call(tokens?.accessToken ?? '', 'GET', '/api/v1/users/me')).rejects.toThrow('session_revoked'),
+  )
   await a.client.sync()
   expect(a.client.status()).toMatchObject({ phase: 'signed_out', queued: 1 })
   await a.client.requests.edit(id, { region: 'EMEA' })

@@ -3,15 +3,19 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface DyingLine {
   url: string
-  /** Bytes that have gone up and come down over the last connection. */
+  /** Bytes that have gone up and come down. */
   carried: { up: number; down: number }
   close(): Promise<void>
 }
 
-/** Dies after so many bytes up or down (Infinity: never): both ends get a reset. */
+/**
+ * Dies for good after so many bytes up or down (Infinity: never), over however many connections: both ends get a
+ * reset.
+ */
 export async function dyingLine(target: string, dies: { up?: number; down?: number }): Promise<DyingLine> {
   const { hostname, port } = new URL(target)
   const carried = { up: 0, down: 0 }
+  const left = { up: dies.up ?? Number.POSITIVE_INFINITY, down: dies.down ?? Number.POSITIVE_INFINITY }
   const open = new Set<Socket>()
   const server = createServer((phone) => {
     const far = connect(Number(port), hostname)
@@ -25,17 +29,17 @@ export async function dyingLine(target: string, dies: { up?: number; down?: numb
       // What had arrived before goes on to the server: only the way back is gone.
       far.end()
     }
-    carry(phone, far, dies.up ?? Number.POSITIVE_INFINITY, 'up', die)
-    carry(far, phone, dies.down ?? Number.POSITIVE_INFINITY, 'down', die)
+    if (Math.min(left.up, left.down) === 0) die()
+    carry(phone, far, 'up', die)
+    carry(far, phone, 'down', die)
   })
-  function carry(from: Socket, to: Socket, limit: number, way: 'up' | 'down', die: () => void): void {
-    let left = limit
+  function carry(from: Socket, to: Socket, way: 'up' | 'down', die: () => void): void {
     from.on('data', (piece: Buffer) => {
-      const part = piece.subarray(0, left)
-      left -= part.length
+      const part = piece.subarray(0, left[way])
+      left[way] -= part.length
       carried[way] += part.length
       to.write(part, () => {
-        if (left === 0) die()
+        if (left[way] === 0) die()
       })
     })
     from.on('end', () => to.end())

@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 
+/** How long anything may take on a machine that is busy otherwise. */
+export const PATIENCE_MS = 60_000
+
 declare module 'vitest' {
   interface ProvidedContext {
     athenaUrl: string
@@ -30,7 +33,7 @@ async function freePort(): Promise<number> {
 }
 
 async function ready(url: string, child: ChildProcess, log: () => string): Promise<void> {
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + PATIENCE_MS
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`athena ended with ${child.exitCode}: ${log()}`)
     const answer = await fetch(`${url}/readyz`).catch(() => null)
@@ -44,6 +47,8 @@ export interface ServerOptions {
   /** A data folder that outlives the server; without it, one of its own that goes with it. */
   data?: string
   port?: number
+  /** As the setting; `off` where it is not given. */
+  rateLimit?: string
 }
 
 /** A server with the demo organisation. */
@@ -56,7 +61,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const url = `http://127.0.0.1:${port}`
   // The program takes every ATHENA_ variable for a setting, and refuses those it does not know.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('ATHENA_'))
-  const env = { ...Object.fromEntries(inherited), ATHENA_RATE_LIMIT: 'off' }
+  const env = { ...Object.fromEntries(inherited), ATHENA_RATE_LIMIT: options.rateLimit ?? 'off' }
   const child = spawn(binary, ['serve', '--demo', '--listen', `127.0.0.1:${port}`, '--data-dir', data], {
     env,
   })

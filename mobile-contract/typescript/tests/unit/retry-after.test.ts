@@ -60,6 +60,56 @@ test('a stream that ends meanwhile is opened again when it is over', async () =>
   expect(device.stream.opened.length).toBe(2)
 })
 
+describe.each([429, 503] as const)('a stream that is refused with %d and Retry-After', (status) => {
+  /** One whose stream is told to stay away for 30 s, with nothing to do. */
+  async function refused(): Promise<Device> {
+    const device = await Device.signedIn(true)
+    device.time.byte = 0x00
+    device.client.start()
+    await settled()
+    device.calls.length = 0
+    device.stream.last.onEnd(status, '30')
+    return device
+  }
+
+  test('is opened again when it is over, and not before', async () => {
+    const device = await refused()
+    await device.time.pass(29_999)
+    expect(device.stream.opened.length).toBe(1)
+    await device.time.pass(1)
+    expect(device.stream.opened.length).toBe(2)
+  })
+
+  test('holds back everything else of the device, too', async () => {
+    const device = await refused()
+    await device.client.requests.create({ title: 'Trade fair' })
+    await device.client.sync()
+    await device.time.pass(29_999)
+    expect(device.calls).toEqual([])
+    expect(device.client.status()).toMatchObject({ phase: 'waiting', queued: 1, error: { status } })
+    await device.time.pass(1)
+    expectSent(device)
+  })
+
+  test('holds back a back-off that would be over sooner', async () => {
+    const device = await Device.signedIn(true)
+    device.time.byte = 0xff
+    const honest = device.answers
+    device.answers = () => answer(503, { code: 'unavailable', detail: 'no hint' })
+    await device.client.requests.create({ title: 'Trade fair' })
+    device.client.start()
+    await settled()
+    device.answers = honest
+    device.calls.length = 0
+    device.time.byte = 0x00
+    device.stream.last.onEnd(status, '30')
+    await device.time.pass(29_999)
+    expect(device.calls).toEqual([])
+    await device.time.pass(1)
+    expectSent(device)
+  })
+})
+
 test('without timers a person is told to wait, and goes when it is over', async () => {
   const device = await held(429, false)
   await device.time.pass(29_999)
