@@ -1,10 +1,10 @@
 //! Every kind of event with the JSON Schema (draft 2020-12) of its data.
 
 use super::{
-    ApprovalCast, ApprovalDismissed, Assignment, Category, ChainChanged, CommandRefused, Department, LevelChanged,
-    LevelClosed, LevelOpened, LevelSealed, NotificationChanged, Reason, RequestDeleted,
-    RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted, RequestWithdrawn,
-    SessionEnded, SessionOpened, SessionRefused, User,
+    ApprovalCast, ApprovalDismissed, Assignment, Category, ChainChanged, CommandRefused,
+    Department, LevelChanged, LevelClosed, LevelOpened, LevelSealed, NotificationChanged, Reason,
+    RequestDeleted, RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted,
+    RequestWithdrawn, SessionEnded, SessionOpened, SessionRefused, User,
 };
 use crate::bus::Topic;
 use schemars::{JsonSchema, Schema, schema_for};

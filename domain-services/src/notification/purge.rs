@@ -40,9 +40,7 @@ impl NotificationService {
         loop {
             let removed = self
                 .db
-                .write(move |tx| {
-                    Box::pin(async move { store::purge(tx, before_us, BATCH).await })
-                })
+                .write(move |tx| Box::pin(async move { store::purge(tx, before_us, BATCH).await }))
                 .await?;
             all += removed;
             if removed < BATCH.unsigned_abs() {

@@ -100,10 +100,7 @@ mod tests {
     fn a_path_names_a_record_where_its_route_says_so() {
         let id = Uuid::from_u128(7);
         let path = format!("/api/v1/users/{id}/password-reset");
-        assert_eq!(
-            named("/api/v1/users/{id}/password-reset", &path),
-            Some(id)
-        );
+        assert_eq!(named("/api/v1/users/{id}/password-reset", &path), Some(id));
         assert_eq!(named("/api/v1/users/{id}", "/api/v1/users/nobody"), None);
         assert_eq!(named("/api/v1/users", "/api/v1/users"), None);
     }

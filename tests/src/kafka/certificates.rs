@@ -1,8 +1,6 @@
 //! Certificates for a broker and its clients, of an authority made for the test.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -69,7 +67,9 @@ impl Certificates {
 
 fn authority() -> (String, Issuer<'static, KeyPair>) {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "an authority of tests");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "an authority of tests");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let key = KeyPair::generate().expect("a key");
@@ -81,7 +81,9 @@ fn signed(names: &[&str], issuer: &Issuer<'_, KeyPair>) -> (String, String) {
     let key = KeyPair::generate().expect("a key");
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names.clone()).expect("names");
-    params.distinguished_name.push(DnType::CommonName, names[0].clone());
+    params
+        .distinguished_name
+        .push(DnType::CommonName, names[0].clone());
     let certificate = params.signed_by(&key, issuer).expect("a certificate");
     (certificate.pem(), key.serialize_pem())
 }

@@ -27,10 +27,31 @@ pub(super) async fn engine_answers() -> bool {
     *ANSWERS.get_or_init(ask).await
 }
 
+/// Its drop removes the container too, but what is static is not dropped, and nothing is when the process is
+/// killed.
+fn remover(id: &str) -> Child {
+    let shell = Command::new("sh")
+        .args(["-c", REMOVE, "sh", id])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    shell.expect("a shell")
+}
+
 pub(super) struct Container {
     request: Option<ContainerRequest<GenericImage>>,
     running: Option<ContainerAsync<GenericImage>>,
+    /// Held for its input, which ends with the process.
     remover: Option<Child>,
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if let Some(mut remover) = self.remover.take() {
+            drop(remover.stdin.take());
+            let _ = remover.wait();
+        }
+    }
 }
 
 impl Container {
@@ -59,7 +80,11 @@ impl Container {
                 request = request.with_copy_to(format!("/tmp/{name}"), file);
             }
         }
-        Self { request: Some(request), running: None, remover: None }
+        Self {
+            request: Some(request),
+            running: None,
+            remover: None,
+        }
     }
 
     /// Starts it, for the first time or again on the same data.
@@ -67,20 +92,12 @@ impl Container {
         match (&self.running, self.request.take()) {
             (Some(there), _) => there.start().await.expect("the container starts again"),
             (None, Some(request)) => {
-                self.running = Some(request.start().await.expect("a container of Kafka"));
+                let running = request.start().await.expect("a container of Kafka");
+                self.remover = Some(remover(running.id()));
+                self.running = Some(running);
             }
             (None, None) => unreachable!("a container that was never there"),
         }
-    }
-
-    /// Starts it for the rest of the process. What is static is not dropped: a shell removes it.
-    pub(super) async fn stay(&mut self) {
-        self.go_on().await;
-        let remover = Command::new("sh")
-            .args(["-c", REMOVE, "sh", self.id()])
-            .stdin(Stdio::piped())
-            .spawn();
-        self.remover = Some(remover.expect("a shell"));
     }
 
     /// SIGKILL.
@@ -92,7 +109,7 @@ impl Container {
             .expect("the container is killed");
     }
 
-    pub(super) fn id(&self) -> &str {
+    fn id(&self) -> &str {
         self.running.as_ref().expect("a container").id()
     }
 }

@@ -45,12 +45,21 @@ impl Jars {
             "formatting: {}",
             String::from_utf8_lossy(&formatted.stderr)
         );
-        Self { folder: Some(folder), shell: None, pid: 0 }
+        Self {
+            folder: Some(folder),
+            shell: None,
+            pid: 0,
+        }
     }
 
     /// Starts it, for the first time or again on the same data.
     pub(super) fn go_on(&mut self) {
-        let path = self.folder.as_ref().expect("a broker of its own").path().to_owned();
+        let path = self
+            .folder
+            .as_ref()
+            .expect("a broker of its own")
+            .path()
+            .to_owned();
         self.launch(&path, "");
     }
 

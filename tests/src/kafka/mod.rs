@@ -51,7 +51,7 @@ impl Broker {
                 let mut broker = Self::stopped().await;
                 match &mut broker.home {
                     Home::Jars(jars) => jars.stay(),
-                    Home::Container(container) => container.stay().await,
+                    Home::Container(container) => container.go_on().await,
                 }
                 broker.wait_ready().await;
                 broker

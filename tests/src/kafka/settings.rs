@@ -27,12 +27,16 @@ impl Ports {
     /// Four that are free now.
     pub(super) fn free() -> Self {
         // All at once, so that they differ.
-        let probes = [(); 4].map(|()| {
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port")
-        });
+        let probes =
+            [(); 4].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
         let [plain, controller, login, mutual] =
             probes.map(|probe| probe.local_addr().expect("its address").port());
-        Self { plain, controller, login, mutual }
+        Self {
+            plain,
+            controller,
+            login,
+            mutual,
+        }
     }
 
     /// Those that clients use.
@@ -53,14 +57,21 @@ pub(super) struct Place<'a> {
 
 /// The file `server.properties`.
 pub(super) fn properties(ports: Ports, place: &Place<'_>, secured: bool) -> String {
-    let Ports { plain, controller, login, mutual } = ports;
+    let Ports {
+        plain,
+        controller,
+        login,
+        mutual,
+    } = ports;
     let Place { bind, data, .. } = place;
     let mut listeners = vec![("PLAINTEXT", plain)];
     if secured {
         listeners.extend([("LOGIN", login), ("MUTUAL", mutual)]);
     }
     let at = |host: &str| {
-        let each = listeners.iter().map(|(name, port)| format!("{name}://{host}:{port}"));
+        let each = listeners
+            .iter()
+            .map(|(name, port)| format!("{name}://{host}:{port}"));
         each.collect::<Vec<_>>().join(",")
     };
     let (binds, advertised) = (at(bind), at("127.0.0.1"));

@@ -90,8 +90,18 @@ pub(in crate::request) async fn progress(
 }
 
 fn decode(row: ProgressRow) -> Result<Option<(Uuid, Progress)>, DbError> {
-    let (id, owner_id, status, revision, chain, news, sealed_level, stalled, final_us, decided_trace) =
-        row;
+    let (
+        id,
+        owner_id,
+        status,
+        revision,
+        chain,
+        news,
+        sealed_level,
+        stalled,
+        final_us,
+        decided_trace,
+    ) = row;
     let broken = |what: &dyn std::fmt::Display| DbError::Decode(format!("request {id}: {what}"));
     let (Some(revision), Some(chain)) = (revision, chain) else {
         return Ok(None);

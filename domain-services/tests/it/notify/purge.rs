@@ -53,7 +53,11 @@ both_engines!(
         let dead = desk.asked().await;
         send(&desk).await;
         let waiting = desk.asked().await;
-        assert_eq!(desk.service.purge(RETENTION).await.unwrap(), 0, "all is new");
+        assert_eq!(
+            desk.service.purge(RETENTION).await.unwrap(),
+            0,
+            "all is new"
+        );
 
         world.clock.forward(DAY * 91);
         assert_eq!(desk.service.purge(RETENTION).await.unwrap(), 1);

@@ -19,7 +19,10 @@ async fn the_end_bears_the_trace_of_the_deciding_vote(server: &Server) {
         l1.reject(request.approval(1)),
         l1.rollback(request.approval(1)),
     ];
-    assert_eq!(l1.sync_votes(votes).await.verdicts(), ["applied", "applied"]);
+    assert_eq!(
+        l1.sync_votes(votes).await.verdicts(),
+        ["applied", "applied"]
+    );
     let yes = l1.approve(request.approval(1));
     assert_eq!(l1.sync_votes([yes]).await.verdicts(), ["applied"]);
     sales
@@ -41,6 +44,13 @@ async fn the_end_bears_the_trace_of_the_deciding_vote(server: &Server) {
     assert_ne!(decided.trace_id, taken_back.trace_id);
     assert_eq!(ended.trace_id, decided.trace_id);
     assert_eq!(ended.actor_id, None, "time ended it");
+    // What another service says of it goes on with the trace.
+    let (submitted, opened) = (
+        one("request.submitted", None),
+        one("approval.level_opened", None),
+    );
+    assert!(submitted.trace_id.is_some());
+    assert_eq!(opened.trace_id, submitted.trace_id);
 }
 
 both_engines!(short => the_end_bears_the_trace_of_the_deciding_vote);

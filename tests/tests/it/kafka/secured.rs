@@ -75,6 +75,7 @@ async fn refused(engine: Engine) {
     ];
     let mut server = Process::start_over(engine, wrong[0].0.clone()).await;
     let told = server.count("approval", CASES).await;
+    let submitted = server.count("request", SUBMITTED).await;
     for (n, (variables, reason)) in wrong.into_iter().enumerate() {
         if n > 0 {
             server.kill();
@@ -96,7 +97,7 @@ async fn refused(engine: Engine) {
     server.kill();
     server.start_again_over(good).await;
     all_arrives(&server, &broker, &prefix).await;
-    assert_eq!(server.count("approval", CASES).await, told + 10);
+    assert_eq!(server.count("request", SUBMITTED).await, submitted + 10);
     server.stop().await;
 }
 
