@@ -102,7 +102,7 @@ auto.create.topics.enable=false
 fn security(secrets: &str) -> String {
     let (server, ca) = (Certificates::SERVER, Certificates::CA);
     let modules = "org.apache.kafka.common.security";
-    let mut text = format!(
+    let login = format!(
         "listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
 listener.name.login.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";
 listener.name.login.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
@@ -111,14 +111,14 @@ listener.name.mutual.ssl.truststore.type=PEM
 listener.name.mutual.ssl.truststore.location={secrets}/{ca}
 "
     );
-    for listener in ["login", "mutual"] {
-        text.push_str(&format!(
+    let keys = ["login", "mutual"].map(|listener| {
+        format!(
             "listener.name.{listener}.ssl.keystore.type=PEM
 listener.name.{listener}.ssl.keystore.location={secrets}/{server}
 "
-        ));
-    }
-    text
+        )
+    });
+    login + &keys.concat()
 }
 
 /// What the storage is formatted with: one user who logs in by SCRAM.
