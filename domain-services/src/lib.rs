@@ -15,6 +15,7 @@ pub mod key_files;
 pub mod notification;
 pub mod outbox;
 pub mod paging;
+mod refusals;
 pub mod request;
 pub mod time;
 pub mod upkeep;

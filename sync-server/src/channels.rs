@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::serve::StartError;
 use domain_services::notification::Channels;
 use domain_services::notification::channel::{
-    Email, Fcm, FcmSettings, Sms, SmtpSettings, StatusCallback, TwilioSettings,
+    Email, Fcm, FcmSettings, Log, Sms, SmtpSettings, StatusCallback, TwilioSettings,
 };
 use domain_services::time::Ids;
 use std::path::Path;
@@ -15,7 +15,11 @@ pub(crate) fn open(
     config: &Config,
     ids: &Ids,
 ) -> Result<(Channels, Option<Arc<StatusCallback>>), StartError> {
-    let mut channels = Channels::default();
+    let mut channels = Channels::logged(if config.demo {
+        Log::of_requests
+    } else {
+        Log::new
+    });
     let mut callback = None;
     if let Some(path) = &config.fcm_service_account {
         let settings = FcmSettings {

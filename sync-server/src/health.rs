@@ -75,7 +75,7 @@ async fn ready(State(readiness): State<Readiness>) -> Result<impl IntoResponse, 
         // Nothing waits for Kafka, so a node without it is ready; but whoever asks is told.
         let mut told = serde_json::json!({"status": "ready"});
         if let Some(kafka) = &readiness.0.kafka {
-            told["kafka"] = if kafka.is_up() { "up" } else { "away" }.into();
+            told["kafka"] = kafka.standing().name().into();
         }
         Ok(Json(told))
     } else {

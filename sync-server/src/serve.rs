@@ -10,6 +10,7 @@ use crate::http::{around, limit};
 use crate::services::{self, Services};
 use crate::{demo_page, docs, health, listen};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use domain_services::approval::{ApprovalService, ApprovalSettings, Rebuilt};
@@ -277,7 +278,10 @@ fn router(config: &Config, services: &Services, ids: &Ids, stopping: &Cancellati
         trust_forwarded_for: config.trust_forwarded_for,
         metrics: Metrics::default(),
     });
-    let api = Router::from(api::routes()).with_state(app);
+    let refused = from_fn_with_state(app.clone(), api::refused::tell);
+    let api = Router::from(api::routes())
+        .route_layer(refused)
+        .with_state(app);
     let readiness = health::Readiness::new(services, stopping.clone());
     let mut all = limit::limited(api, config.rate_limit)
         .merge(health::routes(readiness))

@@ -1,6 +1,6 @@
 //! The services of this process, their databases and the relays between them.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::serve::{Hooks, StartError, database_url};
 use domain_services::approval::{ApprovalConsumer, ApprovalService, ApprovalSettings};
 use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, note};
@@ -215,7 +215,7 @@ pub(crate) async fn listeners(
     Ok((consumers(&services), services.kafka))
 }
 
-/// Opens everything and starts what runs beside the requests.
+/// Opens everything and starts what runs beside the requests, of the services that this process runs.
 pub(crate) async fn open(
     config: &Config,
     hooks: &Hooks,
@@ -226,43 +226,83 @@ pub(crate) async fn open(
         wakes,
         channels,
     } = assemble(config, hooks).await?;
-    let databases = &services.databases;
     // Before the first request: tokens of sessions that ended in an earlier run are no good.
     let heard = services.users.hear_of_ended_sessions().await;
     heard.map_err(|error| unusable(Service::User, error))?;
 
-    let (bus, mut tasks) = connect(services.kafka.as_ref(), consumers(&services), stop);
-    let relay = |db: &Db, topic, wake| {
-        let relay = Relay::new(db.clone(), topic, Arc::clone(&bus), wake);
-        tokio::spawn(relay.run(stop.clone()))
-    };
+    let mut ears = consumers(&services);
+    ears.retain(|consumer| config.runs_named(consumer.name()));
+    let (bus, mut tasks) = connect(services.kafka.as_ref(), ears, stop);
+    tasks.extend(relays(config, &services, wakes, &bus, stop));
     let (ears, stop_ears) = (Arc::clone(&services.users), stop.clone());
     tasks.extend([
         tokio::spawn(async move { ears.watch_ended_sessions(stop_ears).await }),
-        relay(&databases.user, Topic::User, wakes.user),
-        relay(&databases.catalog, Topic::Catalog, wakes.catalog),
-        relay(&databases.request, Topic::Request, wakes.request),
-        relay(&databases.approval, Topic::Approval, wakes.approval),
-        relay(
+        tokio::spawn(services.requests.clone().watch_other_nodes(stop.clone())),
+        tokio::spawn(services.approvals.clone().watch_other_nodes(stop.clone())),
+    ]);
+    if config.runs(config::Service::Approval) {
+        tasks.push(tokio::spawn(services.approvals.clone().sweep(stop.clone())));
+    }
+    if config.runs(config::Service::Audit) {
+        let keeping = services.audit.clone().keep_checkpoints(stop.clone());
+        tasks.push(tokio::spawn(keeping));
+    }
+    if config.runs(config::Service::Notification) {
+        let notifications = &services.notifications;
+        let dispatcher = Dispatcher::new(notifications.clone(), channels);
+        tasks.push(tokio::spawn(dispatcher.run(stop.clone())));
+        let tidying = notifications.clone();
+        let tidying = tidying.keep_tidy(config.notification_retention, stop.clone());
+        tasks.push(tokio::spawn(tidying));
+    }
+    tasks.extend(upkeeps(config, &services, stop));
+    Ok((services, tasks))
+}
+
+/// The relays of the services that this process runs: an outbox is emptied where its service is.
+fn relays(
+    config: &Config,
+    services: &Services,
+    wakes: Wakes,
+    bus: &Arc<dyn Bus>,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<()>> {
+    let databases = &services.databases;
+    [
+        (&databases.user, Topic::User, wakes.user),
+        (&databases.catalog, Topic::Catalog, wakes.catalog),
+        (&databases.request, Topic::Request, wakes.request),
+        (&databases.approval, Topic::Approval, wakes.approval),
+        (
             &databases.notification,
             Topic::Notification,
             wakes.notification,
         ),
-        tokio::spawn(Dispatcher::new(services.notifications.clone(), channels).run(stop.clone())),
-        tokio::spawn(services.requests.clone().watch_other_nodes(stop.clone())),
-        tokio::spawn(services.approvals.clone().watch_other_nodes(stop.clone())),
-        tokio::spawn(services.approvals.clone().sweep(stop.clone())),
-        tokio::spawn(services.audit.clone().keep_checkpoints(stop.clone())),
-    ]);
+    ]
+    .into_iter()
+    .filter(|(_, topic, _)| config.runs_named(topic.service()))
+    .map(|(db, topic, wake)| {
+        let relay = Relay::new(db.clone(), topic, Arc::clone(bus), wake);
+        tokio::spawn(relay.run(stop.clone()))
+    })
+    .collect()
+}
+
+/// What keeps the tables of events of these services small.
+fn upkeeps(config: &Config, services: &Services, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
     let retention = Retention {
         outbox: config.outbox_retention,
         inbox: config.inbox_retention,
     };
-    for (service, (_, db)) in Service::ALL.into_iter().zip(databases.named()) {
-        let upkeep = upkeep::run(service, db.clone(), retention, stop.clone());
-        tasks.push(tokio::spawn(upkeep));
-    }
-    Ok((services, tasks))
+    Service::ALL
+        .into_iter()
+        .zip(services.databases.named())
+        .filter(|(_, (name, _))| config.runs_named(name))
+        .map(|(service, (_, db))| {
+            let upkeep = upkeep::run(service, db.clone(), retention, stop.clone());
+            tokio::spawn(upkeep)
+        })
+        .collect()
 }
 
 /// The cluster that the settings name.

@@ -48,7 +48,7 @@ pub use actor::Actor;
 pub use books::Deadlocks;
 pub use clock::ShiftedClock;
 pub use database::Engine;
-pub use kafka::{Broker, Seen};
+pub use kafka::{Broker, Certificates, Seen, Variables};
 pub use office::Submitted;
 pub use phone::{Phone, Since};
 pub use process::Process;

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::database::{Data, Engine};
+use crate::kafka::Variables;
 use crate::server::http_client;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgRow};
@@ -20,7 +21,7 @@ pub struct Process {
     child: Child,
     port: u16,
     client: reqwest::Client,
-    more: Vec<(&'static str, String)>,
+    more: Variables,
 }
 
 /// The variable that says what a first start makes.
@@ -41,14 +42,14 @@ impl Process {
     }
 
     /// The same with more variables.
-    pub async fn start_over(engine: Engine, more: Vec<(&'static str, String)>) -> Self {
+    pub async fn start_over(engine: Engine, more: Variables) -> Self {
         let mut process = Self::launch(Data::demo(engine).await, DEMO, more);
         process.wait_ready().await;
         process
     }
 
     /// Starts the binary on nothing: it makes the demo organisation itself.
-    pub async fn start_new(engine: Engine, more: Vec<(&'static str, String)>) -> Self {
+    pub async fn start_new(engine: Engine, more: Variables) -> Self {
         let mut process = Self::launch(Data::empty(engine).await, DEMO, more);
         process.wait_ready().await;
         process
@@ -76,7 +77,7 @@ impl Process {
         (one, two)
     }
 
-    fn launch(data: Data, first: First, more: Vec<(&'static str, String)>) -> Self {
+    fn launch(data: Data, first: First, more: Variables) -> Self {
         let port = free_port();
         let child = spawn(&data, port, first, &more);
         Self {
@@ -138,6 +139,18 @@ impl Process {
         self.wait_ready().await;
     }
 
+    /// The same with other variables than before.
+    pub async fn start_again_over(&mut self, more: Variables) {
+        self.more = more;
+        self.start_again().await;
+    }
+
+    /// What it has said since it was started last.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("athena.log")).unwrap_or_default()
+    }
+
     /// Runs `athena rebuild` on the data of a server that was killed.
     #[must_use]
     pub fn rebuild(&self) -> Output {
@@ -147,12 +160,18 @@ impl Process {
     /// Runs an `athena` command on its data; on `SQLite` kill it first.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Output {
+        self.run_over(arguments, self.more.clone())
+    }
+
+    /// The same with other variables.
+    #[must_use]
+    pub fn run_over(&self, arguments: &[&str], more: Variables) -> Output {
         let mut command = Command::new(Self::binary("athena"));
         command
             .args(arguments)
             .env_clear()
             .env("ATHENA_DATA_DIR", self.data().folder.path())
-            .envs(self.more.iter().map(|(name, value)| (name, value)));
+            .envs(more);
         if let Some(url) = self.data().url() {
             command.env("ATHENA_DATABASE_URL", url);
         }
@@ -259,8 +278,7 @@ impl Process {
                 return;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                let log = std::fs::read_to_string(self.folder().join("athena.log"));
-                panic!("athena ended with {status}: {}", log.unwrap_or_default());
+                panic!("athena ended with {status}: {}", self.log());
             }
             assert!(start.elapsed() < READY_MAX, "athena is not ready");
             tokio::time::sleep(Duration::from_millis(5)).await;

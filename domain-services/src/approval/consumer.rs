@@ -81,6 +81,8 @@ struct Told {
     people: BTreeMap<Uuid, events::User>,
     /// What happened to requests, in order.
     requests: Vec<Story>,
+    /// The traces of what happened to them.
+    traces: BTreeMap<Uuid, String>,
 }
 
 enum Story {
@@ -92,6 +94,9 @@ impl Told {
     fn of(events: &[&Event]) -> Result<Self, ApplyError> {
         let mut told = Self::default();
         for event in events {
+            if let (Topic::Request, Some(trace)) = (event.topic, &event.traceparent) {
+                told.traces.insert(event.key, trace.clone());
+            }
             match event.kind.as_str() {
                 events::USER_CHANGED | events::USER_DEACTIVATED => {
                     let person: events::User = event.decode()?;
@@ -164,6 +169,7 @@ impl Cases {
         let mut decision = Decision {
             cases: store::lock_cases(tx, cases.iter().copied().collect()).await?,
             now_us: tx.now_us().await?,
+            traces: told.traces,
             ..Decision::default()
         };
         for request_id in cases {

@@ -2,8 +2,10 @@
 
 use super::CatalogError;
 use crate::db::{Db, DbError, Tx};
-use crate::identity::Cause;
+use crate::events::{CATALOG_REFUSED, CommandRefused};
+use crate::identity::{Acting, Cause};
 use crate::outbox::{self, NewEvent, Wake};
+use crate::refusals;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use uuid::Uuid;
@@ -26,6 +28,19 @@ impl CatalogService {
     #[must_use]
     pub fn new(db: Db, wake: Wake) -> Self {
         Self { db, wake }
+    }
+
+    /// Tells the audit log of a command about the catalogue that was refused.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tell_of_refusal(
+        &self,
+        acting: Acting<'_>,
+        refused: CommandRefused,
+    ) -> Result<(), CatalogError> {
+        refusals::tell(&self.db, &self.wake, CATALOG_REFUSED, acting, refused).await?;
+        Ok(())
     }
 
     /// One transaction, after which the relay is woken.

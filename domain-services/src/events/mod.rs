@@ -6,6 +6,7 @@
 //! `mobile-contract/events` as JSON Schema ([`schemas`]).
 
 mod approval;
+mod command;
 mod notification;
 mod request;
 pub mod schemas;
@@ -15,6 +16,7 @@ pub use approval::{
     ApprovalCast, ApprovalDismissed, ChainChanged, LevelChanged, LevelClosed, LevelOpened,
     LevelSealed, Outcome,
 };
+pub use command::CommandRefused;
 pub use notification::NotificationChanged;
 pub use request::{
     ChainLevel, RequestDeleted, RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted,
@@ -45,6 +47,10 @@ pub const CATEGORY_CHANGED: &str = "category.changed";
 pub const REASON_CHANGED: &str = "reason.changed";
 /// The approvers of a category's level were named; data: [`Assignment`].
 pub const ASSIGNMENT_CHANGED: &str = "assignment.changed";
+/// A command about people or departments was refused; data: [`CommandRefused`].
+pub const USER_REFUSED: &str = "user.refused";
+/// A command about categories, reasons or assignments was refused; data: [`CommandRefused`].
+pub const CATALOG_REFUSED: &str = "catalog.refused";
 
 /// Drafts of one batch were made or changed; data: [`RequestDrafted`].
 pub const REQUEST_DRAFTED: &str = "request.drafted";

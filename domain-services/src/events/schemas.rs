@@ -1,10 +1,10 @@
 //! Every kind of event with the JSON Schema (draft 2020-12) of its data.
 
 use super::{
-    ApprovalCast, ApprovalDismissed, Assignment, Category, ChainChanged, Department, LevelChanged,
-    LevelClosed, LevelOpened, LevelSealed, NotificationChanged, Reason, RequestDeleted,
-    RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted, RequestWithdrawn,
-    SessionEnded, SessionOpened, SessionRefused, User,
+    ApprovalCast, ApprovalDismissed, Assignment, Category, ChainChanged, CommandRefused,
+    Department, LevelChanged, LevelClosed, LevelOpened, LevelSealed, NotificationChanged, Reason,
+    RequestDeleted, RequestDrafted, RequestFinalized, RequestRefused, RequestSubmitted,
+    RequestWithdrawn, SessionEnded, SessionOpened, SessionRefused, User,
 };
 use crate::bus::Topic;
 use schemars::{JsonSchema, Schema, schema_for};
@@ -118,6 +118,16 @@ fn people_and_catalogue() -> Vec<EventType> {
             catalog,
             super::ASSIGNMENT_CHANGED,
             "The approvers of a category's level were named.",
+        ),
+        kind::<CommandRefused>(
+            (Topic::User, "an id of its own"),
+            super::USER_REFUSED,
+            "A command about people or departments was refused. Told once a session, command, record and code.",
+        ),
+        kind::<CommandRefused>(
+            (Topic::Catalog, "an id of its own"),
+            super::CATALOG_REFUSED,
+            "A command about categories, reasons or assignments was refused. Told once a session, command, record and code.",
         ),
     ]
 }

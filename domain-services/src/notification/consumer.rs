@@ -98,6 +98,9 @@ impl Projection for Messages {
                 }
                 _ => {
                     if let Some(happening) = Happening::of(event)? {
+                        if let Happening::Finalized(request) = &happening {
+                            store::finalized(tx, request.id, request.outcome).await?;
+                        }
                         let cause = Cause {
                             event_id: event.id,
                             actor: event.actor,

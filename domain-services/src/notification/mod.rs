@@ -24,6 +24,7 @@ mod dispatch;
 mod letters;
 mod model;
 mod preferences;
+mod purge;
 mod quiet_hours;
 mod rules;
 mod service;

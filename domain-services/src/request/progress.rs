@@ -51,6 +51,7 @@ pub(super) async fn take(tx: &mut Tx, events: &[&Event]) -> Result<Vec<Uuid>, Ap
             version: told.event.version,
             level: told.level,
             decided: told.decided,
+            traceparent: told.event.traceparent.as_deref(),
         });
         if changed {
             shown.insert(request.id);
@@ -70,6 +71,10 @@ pub(super) async fn take(tx: &mut Tx, events: &[&Event]) -> Result<Vec<Uuid>, Ap
         .iter()
         .filter_map(|id| finalized(requests.get(id)?))
         .collect();
+    let traces: HashMap<Uuid, Option<String>> = finals
+        .iter()
+        .filter_map(|id| Some((*id, requests.get(id)?.decided_trace.clone())))
+        .collect();
     lines.extend(ended.iter().map(final_line));
     let written = store::Advanced {
         requests: requests.into_values().collect(),
@@ -78,7 +83,7 @@ pub(super) async fn take(tx: &mut Tx, events: &[&Event]) -> Result<Vec<Uuid>, Ap
         lines,
     };
     let owners = store::advance(tx, &written).await?;
-    announce(tx, now_us, ended).await?;
+    announce(tx, now_us, ended, traces).await?;
     Ok(owners)
 }
 
@@ -117,11 +122,20 @@ fn finalized(request: &Progress) -> Option<NewEvent> {
     })
 }
 
-async fn announce(tx: &mut Tx, now_us: i64, ended: Vec<NewEvent>) -> Result<(), DbError> {
-    let events: Result<Vec<_>, _> = ended
+/// Nobody ends a request: time does. Its event has no actor, and the trace of the vote that decided. What
+/// noticed that a level was overdue (the sweeper, or whoever came by) is not the cause.
+async fn announce(
+    tx: &mut Tx,
+    now_us: i64,
+    ended: Vec<NewEvent>,
+    mut traces: HashMap<Uuid, Option<String>>,
+) -> Result<(), DbError> {
+    let events: Result<Vec<_>, DbError> = ended
         .into_iter()
         .map(|event| {
-            crate::outbox::NewEvent::new(event.kind, event.key, event.version, &event.data)
+            let (id, version) = (event.key, event.version);
+            let told = crate::outbox::NewEvent::new(event.kind, id, version, &event.data)?;
+            Ok(told.traced(traces.remove(&id).flatten()))
         })
         .collect();
     crate::outbox::append(tx, now_us, &events?).await

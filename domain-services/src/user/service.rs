@@ -6,11 +6,12 @@ use super::refresh::RefreshTokens;
 use super::{KeyError, NewDepartment, Tokens, UserError, UserFilter, rules, store};
 use crate::collection::{self, CollectionVersion};
 use crate::db::{Db, DbError};
-use crate::events::{DEPARTMENT_CHANGED, Department, User};
+use crate::events::{CommandRefused, DEPARTMENT_CHANGED, Department, USER_REFUSED, User};
 use crate::identity::{Acting, Cause, Identity, Role};
 use crate::key_files;
 use crate::outbox::{self, NewEvent, Wake};
 use crate::paging::{Page, PageQuery};
+use crate::refusals;
 use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -116,6 +117,19 @@ impl UserService {
         let cause = acting.cause();
         let mut created = self.create_departments(vec![new], cause).await?;
         created.pop().ok_or_else(nothing_made)
+    }
+
+    /// Tells the audit log of a command about people or departments that was refused.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tell_of_refusal(
+        &self,
+        acting: Acting<'_>,
+        refused: CommandRefused,
+    ) -> Result<(), UserError> {
+        refusals::tell(&self.db, &self.wake, USER_REFUSED, acting, refused).await?;
+        Ok(())
     }
 
     /// Creates departments in one transaction.

@@ -1,7 +1,7 @@
 //! What brokers answer when they are unwell, injected by librdkafka's own mock cluster: the order of a key
 //! survives it.
 
-use domain_services::bus::kafka::{Kafka, KafkaSettings};
+use domain_services::bus::kafka::{Kafka, KafkaSettings, Standing};
 use domain_services::bus::{Bus, Event, Topic};
 use domain_services::outbox::NewEvent;
 use domain_services::time::Ids;
@@ -99,7 +99,7 @@ async fn order_survives(errors: &[RDKafkaRespErr]) -> usize {
     let brokers = cluster.bootstrap_servers();
     let kafka = Kafka::open(KafkaSettings::plain(&brokers), Ids::default()).unwrap();
     assert_eq!(publish(&kafka, 1..=20).await, 0);
-    assert!(kafka.is_up());
+    assert_eq!(kafka.standing(), Standing::Up);
     cluster.request_errors(RDKafkaApiKey::Produce, errors);
     let mut refused = publish(&kafka, 21..=60).await;
     refused += publish(&kafka, 61..=80).await;
@@ -149,7 +149,7 @@ async fn brokers_that_fall_silent_are_away_and_then_back() {
     let begun = Instant::now();
     let refused = kafka.publish(&[event(1, 2)]).await;
     assert!(refused.is_err(), "nobody has it");
-    assert!(!kafka.is_up());
+    assert_ne!(kafka.standing(), Standing::Up);
     assert!(
         begun.elapsed() < Duration::from_secs(12),
         "a relay is not held up"
@@ -158,7 +158,7 @@ async fn brokers_that_fall_silent_are_away_and_then_back() {
         cluster.broker_up(broker).unwrap();
     }
     publish(&kafka, 2..=3).await;
-    assert!(kafka.is_up());
+    assert_eq!(kafka.standing(), Standing::Up);
     let come = tokio::task::spawn_blocking(move || first_come(&brokers));
     for versions in come.await.unwrap().into_values() {
         assert_eq!(versions, [1, 2, 3]);

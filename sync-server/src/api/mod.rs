@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod catalog;
 pub mod notify;
+pub(crate) mod refused;
 pub mod request;
 pub mod schema;
 pub mod user;

@@ -127,6 +127,8 @@ pub struct Config {
     pub outbox_retention: Duration,
     /// How long the ids of events are remembered.
     pub inbox_retention: Duration,
+    /// How long notifications are kept that nothing more will become of.
+    pub notification_retention: Duration,
 }
 
 impl Default for Config {
@@ -187,6 +189,7 @@ impl Default for Config {
             kafka_instance: None,
             outbox_retention: Duration::from_hours(7 * 24),
             inbox_retention: Duration::from_hours(90 * 24),
+            notification_retention: Duration::from_hours(90 * 24),
         }
     }
 }
@@ -196,6 +199,12 @@ impl Config {
     #[must_use]
     pub fn runs(&self, service: Service) -> bool {
         self.only.is_empty() || self.only.contains(&service)
+    }
+
+    /// Whether this process runs the service of this name.
+    #[must_use]
+    pub fn runs_named(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|service| service.name() == name)
     }
 
     /// The address to tell people: the public one, or the one that is listened on.
@@ -247,6 +256,14 @@ impl Config {
             return Some((
                 "only",
                 "must name user, request and catalog together: this version runs them in one process",
+            ));
+        }
+        let listening = [Service::Approval, Service::Audit, Service::Notification];
+        if self.kafka_brokers.is_none() && !listening.into_iter().all(|service| self.runs(service))
+        {
+            return Some((
+                "only",
+                "must name approval, audit and notification too, or `kafka_brokers` be set: without Kafka a service that does not run in this process would never hear of what happens here",
             ));
         }
         None

@@ -383,6 +383,12 @@ pub static SETTINGS: &[Setting] = &[
         values::positive_duration,
         time
     ),
+    row!(
+        notification_retention,
+        "how long notifications are kept that were sent or cancelled, once their request is over",
+        values::positive_duration,
+        time
+    ),
     not_yet!(redis_url, "Redis, for limits and pokes across nodes"),
 ];
 

@@ -46,5 +46,6 @@ mod text;
 mod vote_statements;
 mod votes;
 mod votes_again;
+mod welcome;
 mod windows;
 mod withdrawn;

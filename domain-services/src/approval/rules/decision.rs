@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::fact::Fact;
 use super::news::News;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use sync_core::hlc::Stamp;
 use sync_core::verdict::{Code, Verdict, WaitingFor};
 use uuid::Uuid;
@@ -89,6 +89,8 @@ pub(in crate::approval) struct Decision {
     /// The greatest stamp seen.
     pub(in crate::approval) observed: Option<Stamp>,
     pub(in crate::approval) now_us: i64,
+    /// The traces of the events that led to it, by request; none where a phone did.
+    pub(in crate::approval) traces: BTreeMap<Uuid, String>,
 }
 
 impl Decision {

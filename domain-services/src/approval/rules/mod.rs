@@ -18,3 +18,4 @@ pub(super) use case::{Case, Level, Phase};
 pub(super) use decision::{Decision, ItemOutcome, LogRow, OpRef};
 pub(super) use fact::{Fact, Pinned, Submitted};
 pub(super) use fold::fold;
+pub(super) use news::News;

@@ -1,7 +1,7 @@
 //! Writing a decision: the heads of all readers are locked in order of user, positions are given, and
 //! everything is written with them.
 
-use super::super::rules::{Case, Decision};
+use super::super::rules::{Case, Decision, News};
 use super::{write_lite, write_pg};
 use crate::db::{DbError, IdList, Tx, sql_by_engine};
 use std::collections::{BTreeMap, BTreeSet};
@@ -209,6 +209,14 @@ fn entry(case: &Case, level: &super::super::rules::Level, person: Uuid) -> Entry
 }
 
 impl Rows<'_> {
+    /// The trace of the event that led to this news.
+    pub(super) fn trace_of(&self, news: &News) -> Option<&str> {
+        self.decision
+            .traces
+            .get(&news.request_id)
+            .map(String::as_str)
+    }
+
     /// The levels of the opened cases: approval, request, level.
     pub(super) fn levels(&self) -> Vec<(Uuid, Uuid, u8)> {
         let levels = |case: &Case| {

@@ -49,7 +49,8 @@ on conflict (user_id, approval_id) do update set
 
 const OUTBOX: &str = "
 insert into outbox (time_us, traceparent, actor_id, id, key, type, version, body)
-select $2, $3, $4, unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4 from jsonb_each($1) order by key";
+select $2, coalesce($3, value->>5), $4, unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4
+from jsonb_each($1) order by key";
 
 pub(super) async fn run(tx: &mut Tx, rows: &Rows<'_>) -> Result<(), DbError> {
     cases(tx, rows).await?;
@@ -88,6 +89,7 @@ pub(super) async fn run(tx: &mut Tx, rows: &Rows<'_>) -> Result<(), DbError> {
             news.kind,
             news.version,
             json(&news.data),
+            rows.trace_of(news),
         )
     });
     let traceparent = rows.traceparent.map(str::to_owned);

@@ -40,9 +40,9 @@ with h as (
         opened_us = excluded.opened_us, acted_us = excluded.acted_us
 )
 insert into outbox (id, key, type, version, body, time_us, traceparent, actor_id)
-select e.id, e.key, e.type, e.version, e.body::jsonb, $26, $42::text, $25::uuid
-from unnest($43::uuid[], $44::uuid[], $45::text[], $46::bigint[], $47::text[]) with ordinality
-     as e (id, key, type, version, body, n)
+select e.id, e.key, e.type, e.version, e.body::jsonb, $26, coalesce($42::text, e.trace), $25::uuid
+from unnest($43::uuid[], $44::uuid[], $45::text[], $46::bigint[], $47::text[], $48::text[]) with ordinality
+     as e (id, key, type, version, body, trace, n)
 order by e.n";
 
 pub(super) async fn run(tx: &mut Tx, rows: &Rows<'_>) -> Result<(), DbError> {
@@ -156,5 +156,6 @@ fn events(arguments: &mut PgArguments, rows: &Rows<'_>) -> Result<(), BoxDynErro
         .map(|news| serde_json::to_string(&news.data))
         .collect();
     arguments.add(bodies?)?;
+    column!(arguments, news, |news| rows.trace_of(news));
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Events travel as CloudEvents 1.0 in binary mode ([`message`]). A relay publishes with an idempotent
 //! producer; each service reads in a group of its own, on a thread of its own, and stands where its tables
 //! say. Nothing waits for a Kafka that is away: events stay in the outbox, consumers try again, and
-//! [`Kafka::is_up`] says so.
+//! [`Kafka::standing`] says so.
 
 mod consumer;
 mod dead_letters;
@@ -16,6 +16,7 @@ mod watch;
 
 pub use replay::ReplayError;
 pub use settings::{KafkaSettings, Sasl};
+pub use watch::Standing;
 
 use super::Consumer;
 use crate::time::Ids;
@@ -69,13 +70,13 @@ impl Kafka {
         }
     }
 
-    /// Whether it answered when it was last spoken to.
+    /// What it answered when it was last spoken to.
     #[must_use]
-    pub fn is_up(&self) -> bool {
-        self.0.watch.is_up()
+    pub fn standing(&self) -> Standing {
+        self.0.watch.standing()
     }
 
-    /// Reaches for it in the background until `stop`, so that [`Kafka::is_up`] tells the truth before there is
+    /// Reaches for it in the background until `stop`, so that [`Kafka::standing`] tells the truth before there is
     /// an event, and the topics are there.
     pub async fn greet(self, stop: CancellationToken) {
         let greeting = async {

@@ -7,20 +7,66 @@ use rdkafka::statistics::Statistics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the cluster answers, as the last of its clients saw it.
+/// What a cluster makes of us, as the last of its clients saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It answers.
+    Up,
+    /// It does not answer.
+    Away,
+    /// It does not let us in, or shows a certificate that we do not believe: the settings are wrong, here or
+    /// there, and waiting will not mend it.
+    Refused,
+}
+
+impl Standing {
+    /// In a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Away => "away",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Keeps the [`Standing`].
 #[derive(Debug, Default)]
-pub(super) struct Watch(AtomicBool);
+pub(super) struct Watch {
+    up: AtomicBool,
+    refused: AtomicBool,
+}
 
 impl Watch {
-    pub(super) fn is_up(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub(super) fn standing(&self) -> Standing {
+        if self.up.load(Ordering::Relaxed) {
+            Standing::Up
+        } else if self.refused.load(Ordering::Relaxed) {
+            Standing::Refused
+        } else {
+            Standing::Away
+        }
     }
 
     /// A change is logged once, not with every client that notices.
     pub(super) fn seen(&self, up: bool) {
         metrics::gauge!("athena_kafka_up").set(if up { 1.0 } else { 0.0 });
-        if self.0.swap(up, Ordering::Relaxed) && !up {
+        if up {
+            self.refused.store(false, Ordering::Relaxed);
+        }
+        if self.up.swap(up, Ordering::Relaxed) && !up {
             tracing::warn!("Kafka does not answer: events wait in the outboxes");
+        }
+    }
+
+    /// Every client of a cluster that refuses us tries again every second: the first one is told.
+    fn refused(&self, error: &KafkaError, reason: &str) {
+        self.seen(false);
+        if self.refused.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%error, reason, "Kafka still refuses us");
+        } else {
+            tracing::warn!(%error, reason, "Kafka refuses us: events wait in the outboxes until its settings fit");
         }
     }
 }
@@ -50,7 +96,7 @@ impl ClientContext for Ear {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AllBrokersDown) => self.watch.seen(false),
             Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) => {
-                tracing::warn!(%error, reason, "Kafka refuses us");
+                self.watch.refused(&error, reason);
             }
             Some(RDKafkaErrorCode::Fatal) => {
                 tracing::error!(%error, reason, "a client of Kafka gave up");

@@ -152,14 +152,23 @@ impl Channels {
     }
 }
 
+impl Channels {
+    /// All to the log.
+    #[must_use]
+    pub fn logged(log: fn(Channel) -> Log) -> Self {
+        let of = |channel| Arc::new(log(channel));
+        Self {
+            push: of(Channel::Push),
+            email: of(Channel::Email),
+            sms: of(Channel::Sms),
+        }
+    }
+}
+
 impl Default for Channels {
     /// All to the log.
     fn default() -> Self {
-        Self {
-            push: Arc::new(Log(Channel::Push)),
-            email: Arc::new(Log(Channel::Email)),
-            sms: Arc::new(Log(Channel::Sms)),
-        }
+        Self::logged(Log::new)
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::rules::{Books, Happening, Level, New, Told, ToldState};
 use super::change::{Changed, tell};
 use super::{json, word};
 use crate::db::{DbError, IdList, Tx, sql, sql_by_engine};
-use crate::events::RequestSubmitted;
+use crate::events::{Outcome, RequestSubmitted};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::types::Json;
@@ -329,8 +329,30 @@ pub(in crate::notification) async fn submitted(
 
 /// Takes a request that was withdrawn: nothing of it waits for anybody.
 pub(in crate::notification) async fn withdrawn(tx: &mut Tx, id: Uuid) -> Result<(), DbError> {
-    sql("update request set withdrawn = true where id = $1")
+    let now_us = tx.now_us().await?;
+    sql("update request set withdrawn = true, settled_us = $2 where id = $1")
         .bind(id)
+        .bind(now_us)
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
+
+/// Takes a request whose fate is final: nothing of it is taken back any more.
+pub(in crate::notification) async fn finalized(
+    tx: &mut Tx,
+    id: Uuid,
+    outcome: Outcome,
+) -> Result<(), DbError> {
+    let now_us = tx.now_us().await?;
+    let outcome = match outcome {
+        Outcome::Approved => "approved",
+        Outcome::Rejected => "rejected",
+    };
+    sql("update request set final_outcome = $2, settled_us = $3 where id = $1")
+        .bind(id)
+        .bind(outcome.to_owned())
+        .bind(now_us)
         .execute(tx)
         .await
         .map(|_| ())

@@ -6,6 +6,7 @@
 //! * `change`: what becomes of a row, with its attempt and its event.
 //! * `asked`: messages of other programs, and what their senders may read.
 //! * `dead`: what an operator can have sent again.
+//! * `purge`: what nothing more will become of.
 
 mod asked;
 mod books;
@@ -13,9 +14,10 @@ mod change;
 mod claim;
 mod dead;
 mod people;
+mod purge;
 
 pub(super) use asked::{Asked, Insertion, find_report, insert_asked, logged};
-pub(super) use books::{read_books, submitted, withdrawn, write_books};
+pub(super) use books::{finalized, read_books, submitted, withdrawn, write_books};
 pub(super) use change::{
     Change, Expected, PutBack, ToldLater, change, drop_tokens, keep_logged, put_back, told_later,
 };
@@ -24,6 +26,7 @@ pub(super) use dead::{DeadRow, dead_letter, dead_letters, discard, replay};
 pub(super) use people::{
     NewToken, end_sessions, forget_phones, preferences_of, put_person, put_preferences, put_token,
 };
+pub(super) use purge::purge;
 
 /// Rows as one argument that both engines unpack.
 fn json(rows: &impl serde::Serialize) -> Result<String, crate::db::DbError> {

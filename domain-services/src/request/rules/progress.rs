@@ -22,6 +22,8 @@ pub(in crate::request) struct Progress {
     pub(in crate::request) stalled: bool,
     pub(in crate::request) finalized: Option<Outcome>,
     pub(in crate::request) final_us: Option<i64>,
+    /// The trace of the vote by which its last decided level came to what it is.
+    pub(in crate::request) decided_trace: Option<String>,
 }
 
 /// Something that happened to a level.
@@ -32,6 +34,8 @@ pub(in crate::request) struct LevelNews<'a> {
     pub(in crate::request) level: u8,
     /// Of a seal: whether the chain has nothing more to decide, and what it decided.
     pub(in crate::request) decided: Option<Outcome>,
+    /// The trace of what caused it.
+    pub(in crate::request) traceparent: Option<&'a str>,
 }
 
 impl Progress {
@@ -47,6 +51,13 @@ impl Progress {
             return false;
         }
         let before = (self.status, self.sealed_level, self.stalled);
+        match news.kind {
+            events::LEVEL_APPROVED | events::LEVEL_REJECTED => {
+                self.decided_trace = news.traceparent.map(str::to_owned);
+            }
+            events::LEVEL_REOPENED => self.decided_trace = None,
+            _ => {}
+        }
         match news.kind {
             events::LEVEL_APPROVED if news.level < self.levels => {
                 self.status = pending(news.level.saturating_add(1));
@@ -90,6 +101,7 @@ mod tests {
             stalled: false,
             finalized: None,
             final_us: None,
+            decided_trace: None,
         }
     }
 
@@ -99,6 +111,7 @@ mod tests {
             version,
             level,
             decided: None,
+            traceparent: None,
         }
     }
 
@@ -136,6 +149,25 @@ mod tests {
             !request.take(news(events::LEVEL_REOPENED, 5, 2)),
             "final is final"
         );
+    }
+
+    #[test]
+    fn the_end_leads_back_to_the_vote_that_decided() {
+        let mut request = request(1);
+        let traced = |kind, version, traceparent| LevelNews {
+            traceparent: Some(traceparent),
+            ..news(kind, version, 1)
+        };
+        request.take(traced(events::LEVEL_REJECTED, 2, "first"));
+        request.take(traced(events::LEVEL_REOPENED, 3, "back"));
+        assert_eq!(request.decided_trace, None, "taken back");
+        request.take(traced(events::LEVEL_APPROVED, 4, "second"));
+        let seal = LevelNews {
+            decided: Some(Outcome::Approved),
+            ..traced(events::LEVEL_SEALED, 5, "somebody who came by")
+        };
+        assert!(request.take(seal));
+        assert_eq!(request.decided_trace.as_deref(), Some("second"));
     }
 
     #[test]

@@ -67,6 +67,7 @@ type ProgressRow = (
     i64,
     bool,
     Option<i64>,
+    Option<String>,
 );
 
 /// What is known of these requests; drafts have no progress.
@@ -75,9 +76,9 @@ pub(in crate::request) async fn progress(
     ids: Vec<Uuid>,
 ) -> Result<HashMap<Uuid, Progress>, DbError> {
     let rows: Vec<ProgressRow> = sql_by_engine(
-        "select id, owner_id, status, revision, chain, approval_n, sealed_level, stalled, final_us
+        "select id, owner_id, status, revision, chain, approval_n, sealed_level, stalled, final_us, decided_trace
          from request where id = any($1)",
-        "select id, owner_id, status, revision, chain, approval_n, sealed_level, stalled, final_us
+        "select id, owner_id, status, revision, chain, approval_n, sealed_level, stalled, final_us, decided_trace
          from request where id in (select unhex(value) from json_each($1))",
     )
     .bind(IdList(ids))
@@ -89,7 +90,18 @@ pub(in crate::request) async fn progress(
 }
 
 fn decode(row: ProgressRow) -> Result<Option<(Uuid, Progress)>, DbError> {
-    let (id, owner_id, status, revision, chain, news, sealed_level, stalled, final_us) = row;
+    let (
+        id,
+        owner_id,
+        status,
+        revision,
+        chain,
+        news,
+        sealed_level,
+        stalled,
+        final_us,
+        decided_trace,
+    ) = row;
     let broken = |what: &dyn std::fmt::Display| DbError::Decode(format!("request {id}: {what}"));
     let (Some(revision), Some(chain)) = (revision, chain) else {
         return Ok(None);
@@ -107,6 +119,7 @@ fn decode(row: ProgressRow) -> Result<Option<(Uuid, Progress)>, DbError> {
         stalled,
         finalized: None,
         final_us,
+        decided_trace,
     };
     Ok(Some((id, progress)))
 }
@@ -153,19 +166,24 @@ async fn requests(tx: &mut Tx, advanced: &Advanced) -> Result<(), DbError> {
             request.sealed_level,
             i32::from(request.stalled),
             request.final_us,
+            request.decided_trace.as_deref(),
         )
     });
     sql_by_engine(
         "update request r set at_us = coalesce(u.at_us, r.at_us), status = u.status, approval_n = u.news,
-             sealed_level = u.sealed_level, stalled = u.stalled, final_us = u.final_us
+             sealed_level = u.sealed_level, stalled = u.stalled, final_us = u.final_us,
+             decided_trace = u.decided_trace
          from (select (v->>0)::uuid as id, (v->>1)::bigint as at_us, v->>2 as status, (v->>3)::bigint as news,
-                   (v->>4)::bigint as sealed_level, (v->>5)::integer = 1 as stalled, (v->>6)::bigint as final_us
+                   (v->>4)::bigint as sealed_level, (v->>5)::integer = 1 as stalled, (v->>6)::bigint as final_us,
+                   v->>7 as decided_trace
                from jsonb_array_elements($1::jsonb) v) u
          where r.id = u.id",
         "update request set at_us = coalesce(u.at_us, request.at_us), status = u.status, approval_n = u.news,
-             sealed_level = u.sealed_level, stalled = u.stalled, final_us = u.final_us
+             sealed_level = u.sealed_level, stalled = u.stalled, final_us = u.final_us,
+             decided_trace = u.decided_trace
          from (select unhex(value->>0) as id, value->>1 as at_us, value->>2 as status, value->>3 as news,
-                   value->>4 as sealed_level, value->>5 as stalled, value->>6 as final_us
+                   value->>4 as sealed_level, value->>5 as stalled, value->>6 as final_us,
+                   value->>7 as decided_trace
                from json_each($1)) u
          where request.id = u.id",
     )

@@ -4,6 +4,7 @@ mod desk;
 mod devices;
 mod fcm;
 mod letters;
+mod purge;
 mod queue;
 mod smtp;
 mod stories;

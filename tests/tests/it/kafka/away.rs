@@ -18,7 +18,7 @@ async fn commands(phone: &mut Phone, count: usize) -> u128 {
 
 async fn nobody_waits_for_kafka(engine: Engine) {
     let part = if long_run() { 2_500 } else { 500 };
-    let mut broker = Broker::stopped();
+    let mut broker = Broker::stopped().await;
     let (variables, prefix) = broker.variables();
     // Away before: it starts, and says so.
     let server = Process::start_over(engine, variables).await;
@@ -38,7 +38,7 @@ async fn nobody_waits_for_kafka(engine: Engine) {
     // It comes, and goes again while commands are sent.
     broker.go_on().await;
     commands(&mut phone, 100).await;
-    broker.kill();
+    broker.kill().await;
     let during = commands(&mut phone, part).await;
     assert!(
         during < 4 * alone + 200,
@@ -53,7 +53,7 @@ async fn nobody_waits_for_kafka(engine: Engine) {
     assert_eq!(ready.get("/readyz").await.ok().body["kafka"], "up");
 
     // Away after: what it tells of itself is still true, and commands are still taken.
-    broker.kill();
+    broker.kill().await;
     commands(&mut phone, 100).await;
     assert_eq!(ready.get("/readyz").await.ok().body["status"], "ready");
     broker.go_on().await;

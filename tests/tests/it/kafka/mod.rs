@@ -1,12 +1,14 @@
-//! Events by Kafka: a real one, from its jars.
+//! Events by Kafka: a real one, in a container or from its jars.
 
 mod again;
 mod away;
 mod crash;
+mod only;
 mod poison;
 mod rebalance;
 mod rebuild;
 mod same;
+mod secured;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,71 @@
+//! What stands in the topics of a broker.
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Message, Offset, TopicPartitionList};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A message as it stands in a topic.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Its partition.
+    pub partition: i32,
+    /// Its key.
+    pub key: String,
+    /// Its headers.
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// Its value.
+    pub value: serde_json::Value,
+}
+
+/// All messages of a topic, partition after partition.
+pub(super) fn contents(address: &str, topic: &str) -> Vec<Seen> {
+    const WAIT: Duration = Duration::from_secs(20);
+    let client: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", address)
+        .set("group.id", "looking")
+        .set("enable.auto.commit", "false")
+        .create()
+        .expect("a client");
+    let metadata = client.fetch_metadata(Some(topic), WAIT).expect("the topic");
+    let mut seen = Vec::new();
+    for partition in metadata.topics()[0].partitions() {
+        let id = partition.id();
+        let (_, end) = client.fetch_watermarks(topic, id, WAIT).expect("its end");
+        let mut at = TopicPartitionList::new();
+        at.add_partition_offset(topic, id, Offset::Beginning)
+            .expect("a place");
+        client.assign(&at).expect("the partition");
+        let begun = Instant::now();
+        let mut next = 0;
+        while next < end {
+            assert!(begun.elapsed() < WAIT, "{topic}/{id}: {next} of {end}");
+            let Some(message) = client.poll(Duration::from_millis(50)) else {
+                continue;
+            };
+            let message = message.expect("a message");
+            next = message.offset() + 1;
+            seen.push(see(&message));
+        }
+    }
+    seen
+}
+
+fn see(message: &impl Message) -> Seen {
+    use rdkafka::message::Headers;
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let headers = message.headers().map(|headers| {
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), text(header.value)))
+            .collect()
+    });
+    Seen {
+        partition: message.partition(),
+        key: text(message.key()),
+        headers: headers.unwrap_or_default(),
+        value: serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default(),
+    }
+}
