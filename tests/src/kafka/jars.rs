@@ -113,8 +113,16 @@ impl Drop for Jars {
     }
 }
 
+/// The variable that names the folder of jars.
+const LIB: &str = "ATHENA_TEST_KAFKA_LIB";
+
+/// Whether brokers are to run from jars.
+pub(super) fn are_named() -> bool {
+    std::env::var_os(LIB).is_some()
+}
+
 fn options() -> Vec<String> {
-    let lib = std::env::var_os("ATHENA_TEST_KAFKA_LIB").map(PathBuf::from).expect(
+    let lib = std::env::var_os(LIB).map(PathBuf::from).expect(
         "no container engine answers, and ATHENA_TEST_KAFKA_LIB names no folder with Kafka's jars: scripts/test fetches them and sets it",
     );
     let lib = lib.display();

@@ -1,4 +1,5 @@
-//! A real Apache Kafka: in a container where a Docker engine answers, otherwise from its jars.
+//! A real Apache Kafka: from its jars where they are named, otherwise in a container. `scripts/components` fetches
+//! the jars, and names them, where no Docker engine answers or can have Kafka's image.
 
 mod certificates;
 mod container;
@@ -81,7 +82,7 @@ impl Broker {
 
     async fn new(certificates: Option<Certificates>) -> Self {
         let ports = Ports::free();
-        let home = if container::engine_answers().await {
+        let home = if !jars::are_named() && container::engine_answers().await {
             Home::Container(Box::new(Container::new(ports, certificates.as_ref())))
         } else {
             Home::Jars(Jars::new(ports, certificates.as_ref()))
