@@ -192,7 +192,7 @@ fn without_what_differs(leaf: &mut Value) {
 
 fn without_times(value: &mut Value) {
     match value {
-        Value::String(text) if parse_rfc3339(text).is_ok() => *text = "a time".to_owned(),
+        Value::String(text) if parse_rfc3339(text).is_ok() => "a time".clone_into(text),
         Value::Array(values) => values.iter_mut().for_each(without_times),
         Value::Object(members) => {
             for (name, value) in members {
