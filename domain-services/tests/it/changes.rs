@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// What there is, to be sent back changed.
-fn as_is(user: &User) -> UserUpdate {
+pub(crate) fn as_is(user: &User) -> UserUpdate {
     UserUpdate {
         email: user.email.clone(),
         name: user.name.clone(),

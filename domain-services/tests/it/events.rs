@@ -1,5 +1,6 @@
 //! Outbox and relay: every change is told, in order, whatever happens on the way.
 
+use crate::changes::as_is;
 use crate::world::{World, admin, both_engines, eventually};
 use async_trait::async_trait;
 use domain_services::bus::{Bus, BusError, Event};
@@ -7,7 +8,7 @@ use domain_services::catalog::{CategoryUpdate, NewCategory};
 use domain_services::db::{Db, DbError, sql};
 use domain_services::identity::Role;
 use domain_services::outbox::{self, NewEvent};
-use domain_services::user::NewDepartment;
+use domain_services::user::{NewDepartment, UserUpdate};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -269,24 +270,27 @@ both_engines!(of_two_nodes_one_publishes, |world| async move {
 both_engines!(a_projection_follows_within_milliseconds, |world| {
     async move {
         world.relay();
+        let sam = world.person("sam", Role::Sales).await;
         let mut lags = Vec::new();
         for n in 0_u32..40 {
-            let department = NewDepartment {
-                id: None,
-                name: format!("{n}"),
+            let renamed = UserUpdate {
+                name: format!("Sam {n}"),
+                ..as_is(&sam)
             };
             world
                 .users
-                .create_department(&admin(), department)
+                .update(&admin(), sam.id, renamed, None)
                 .await
                 .unwrap();
             let committed = tokio::time::Instant::now();
             let seen = || async {
-                let (count,): (i64,) = sql("select count(*) from inbox")
-                    .fetch_one(&world.catalog_db)
-                    .await
-                    .unwrap();
-                count == i64::from(n) + 1
+                let (version,): (i64,) =
+                    sql("select coalesce(max(version), 0) from person where id = $1")
+                        .bind(sam.id)
+                        .fetch_one(&world.catalog_db)
+                        .await
+                        .unwrap();
+                version == i64::from(n) + 2
             };
             while !seen().await {
                 tokio::task::yield_now().await;
