@@ -72,9 +72,11 @@ impl Actor {
     pub async fn complete_in(&self, name: &str) -> Value {
         let first = |list: &Value, fits: &dyn Fn(&Value) -> bool| {
             let items = list["items"].as_array().expect("items");
+            // By name: lists come in the order of changes, which runs need not share.
             let found = items
                 .iter()
-                .find(|item| item["active"] == true && fits(item));
+                .filter(|item| item["active"] == true && fits(item))
+                .min_by_key(|item| item["name"].as_str());
             found.expect("something live").clone()["id"].take()
         };
         let categories = self.get("/api/v1/categories?limit=1000").await.body;
