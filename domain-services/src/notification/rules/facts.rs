@@ -152,3 +152,30 @@ impl Happening {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::Topic;
+    use crate::events::schemas;
+
+    #[test]
+    fn exactly_what_is_read_is_asked_for() {
+        for event in schemas::all() {
+            let nothing = Event {
+                id: Uuid::nil(),
+                topic: Topic::Approval,
+                key: Uuid::nil(),
+                kind: event.kind.to_owned(),
+                version: 1,
+                time_us: 0,
+                traceparent: None,
+                actor: None,
+                data: serde_json::value::to_raw_value(&()).unwrap(),
+            };
+            // `null` is no data of any kind: a kind that is read is refused.
+            let is_read = Happening::of(&nothing).is_err();
+            assert_eq!(Happening::means(event.kind), is_read, "{}", event.kind);
+        }
+    }
+}
