@@ -72,11 +72,11 @@ impl Actor {
     pub async fn complete_in(&self, name: &str) -> Value {
         let first = |list: &Value, fits: &dyn Fn(&Value) -> bool| {
             let items = list["items"].as_array().expect("items");
-            // By name: lists come in the order of changes, which runs need not share.
+            // By its name or text: lists come in the order of changes, which runs need not share.
             let found = items
                 .iter()
                 .filter(|item| item["active"] == true && fits(item))
-                .min_by_key(|item| item["name"].as_str());
+                .min_by_key(|item| item["name"].as_str().or(item["text"].as_str()));
             found.expect("something live").clone()["id"].take()
         };
         let categories = self.get("/api/v1/categories?limit=1000").await.body;

@@ -57,7 +57,7 @@ pub use server::Server;
 pub use setup::{Over, Setup};
 
 /// How long a test waits for what must come. On a loaded machine it may take long; it never takes for ever.
-pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Between two looks.
 pub(crate) const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(5);

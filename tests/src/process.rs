@@ -1,5 +1,6 @@
 //! The real `athena` binary in a process of its own, for tests that kill it.
 
+use crate::PATIENCE;
 use crate::actor::Actor;
 use crate::database::{Data, Engine};
 use crate::kafka::Variables;
@@ -28,9 +29,6 @@ pub struct Process {
 type First = (&'static str, &'static str);
 const DEMO: First = ("ATHENA_DEMO", "on");
 const FIRST_ADMIN: First = ("ATHENA_ADMIN_PASSWORD", "a first admin");
-
-/// What must come may take so long.
-const COUNT_MAX: Duration = Duration::from_mins(1);
 
 /// A start may take so long in a test on a loaded machine before it is given up.
 const READY_MAX: Duration = Duration::from_secs(30);
@@ -212,10 +210,7 @@ impl Process {
             if found == number {
                 return;
             }
-            assert!(
-                begun.elapsed() < COUNT_MAX,
-                "{query}: {found}, not {number}"
-            );
+            assert!(begun.elapsed() < PATIENCE, "{query}: {found}, not {number}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -1,5 +1,6 @@
 //! What stands in the topics of a broker.
 
+use crate::PATIENCE;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -19,20 +20,42 @@ pub struct Seen {
     pub value: serde_json::Value,
 }
 
-/// All messages of a topic, partition after partition.
-pub(super) fn contents(address: &str, topic: &str) -> Vec<Seen> {
-    const WAIT: Duration = Duration::from_secs(20);
-    let client: BaseConsumer = ClientConfig::new()
+/// How many messages a topic has taken; none where it does not exist.
+pub(super) fn end(address: &str, topic: &str) -> i64 {
+    let client = client(address);
+    let metadata = client
+        .fetch_metadata(Some(topic), PATIENCE)
+        .expect("what the broker has");
+    let partitions = metadata.topics()[0].partitions().iter();
+    partitions
+        .map(|partition| {
+            let watermarks = client.fetch_watermarks(topic, partition.id(), PATIENCE);
+            watermarks.expect("its end").1
+        })
+        .sum()
+}
+
+fn client(address: &str) -> BaseConsumer {
+    ClientConfig::new()
         .set("bootstrap.servers", address)
         .set("group.id", "looking")
         .set("enable.auto.commit", "false")
         .create()
-        .expect("a client");
-    let metadata = client.fetch_metadata(Some(topic), WAIT).expect("the topic");
+        .expect("a client")
+}
+
+/// All messages of a topic, partition after partition.
+pub(super) fn contents(address: &str, topic: &str) -> Vec<Seen> {
+    let client = client(address);
+    let metadata = client
+        .fetch_metadata(Some(topic), PATIENCE)
+        .expect("the topic");
     let mut seen = Vec::new();
     for partition in metadata.topics()[0].partitions() {
         let id = partition.id();
-        let (_, end) = client.fetch_watermarks(topic, id, WAIT).expect("its end");
+        let (_, end) = client
+            .fetch_watermarks(topic, id, PATIENCE)
+            .expect("its end");
         let mut at = TopicPartitionList::new();
         at.add_partition_offset(topic, id, Offset::Beginning)
             .expect("a place");
@@ -40,7 +63,7 @@ pub(super) fn contents(address: &str, topic: &str) -> Vec<Seen> {
         let begun = Instant::now();
         let mut next = 0;
         while next < end {
-            assert!(begun.elapsed() < WAIT, "{topic}/{id}: {next} of {end}");
+            assert!(begun.elapsed() < PATIENCE, "{topic}/{id}: {next} of {end}");
             let Some(message) = client.poll(Duration::from_millis(50)) else {
                 continue;
             };

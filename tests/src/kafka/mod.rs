@@ -191,6 +191,14 @@ impl Broker {
         }
     }
 
+    /// How many messages a topic has taken; none before it is there.
+    pub async fn end(&self, topic: &str) -> i64 {
+        let (address, topic) = (self.address(), topic.to_owned());
+        tokio::task::spawn_blocking(move || contents::end(&address, &topic))
+            .await
+            .expect("a thread")
+    }
+
     /// All that stands in a topic, partition after partition.
     pub async fn contents(&self, topic: &str) -> Vec<Seen> {
         let (address, topic) = (self.address(), topic.to_owned());

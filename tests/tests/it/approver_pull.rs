@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use tests::{Phone, Server, Since, Submitted, both_engines, entry};
+use tests::{PATIENCE, Phone, Server, Since, Submitted, both_engines, entry};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -185,7 +185,6 @@ async fn poked(stream: &mut reqwest::Response, within: Duration) -> bool {
 }
 
 async fn a_stream_says_pull_now_when_a_level_opens(server: &Server) {
-    const SOON: Duration = Duration::from_secs(20);
     let mut sales = server.sales_phone().await;
     let mut l1a = server.phone_of("l1a").await;
     let mut l2a = server.phone_of("l2a").await;
@@ -194,12 +193,12 @@ async fn a_stream_says_pull_now_when_a_level_opens(server: &Server) {
     let (mut first, mut second) = (l1a.actor.open(path).await, l2a.actor.open(path).await);
     let mut other = stranger.actor.open(path).await;
     for stream in [&mut first, &mut second, &mut other] {
-        assert!(poked(stream, SOON).await, "one at connect");
+        assert!(poked(stream, PATIENCE).await, "one at connect");
     }
     l1a.pull_approvals().await;
     l2a.pull_approvals().await;
     let request = sales.submitted("Events").await;
-    assert!(poked(&mut first, SOON).await, "L1 opens");
+    assert!(poked(&mut first, PATIENCE).await, "L1 opens");
     assert_eq!(
         l1a.pull_approvals().await.ids(),
         [format!("+{}", request.approval(1))],
@@ -207,7 +206,7 @@ async fn a_stream_says_pull_now_when_a_level_opens(server: &Server) {
     );
     let yes = l1a.approve(request.approval(1));
     l1a.sync_votes([yes]).await;
-    assert!(poked(&mut second, SOON).await, "L2 opens");
+    assert!(poked(&mut second, PATIENCE).await, "L2 opens");
     assert_eq!(
         l2a.pull_approvals().await.ids(),
         [format!("+{}", request.approval(2))]

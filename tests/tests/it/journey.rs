@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use tests::{Phone, Server, Setup, Since, both_engines};
+use tests::{PATIENCE, Phone, Server, Setup, Since, both_engines};
 use uuid::Uuid;
 
 fn short_window() -> Setup {
@@ -11,7 +11,7 @@ fn short_window() -> Setup {
 
 /// Pulls until the request reads so; what was pulled in between is remembered.
 async fn watch(owner: &mut Phone, id: Uuid, seen: &mut Vec<String>, until: &str) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     while seen.last().is_none_or(|last| last != until) {
         assert!(
             tokio::time::Instant::now() < deadline,

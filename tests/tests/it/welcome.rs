@@ -1,6 +1,6 @@
 //! What a first start of the demo says can be read: its own stories do not bury it.
 
-use tests::{Engine, Phone, Process};
+use tests::{Engine, PATIENCE, Phone, Process};
 use tokio::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -10,7 +10,9 @@ async fn the_first_words_of_the_demo_are_not_buried() {
     server.wait_count("notification", told, 1).await;
     let log = server.log();
     assert!(log.contains("Demo organisation"), "{log}");
-    assert!(log.lines().count() < 20, "{log}");
+    // A slow disk may have been warned of; that is not what would bury it.
+    let lines = log.lines().filter(|line| !line.contains(" WARN "));
+    assert!(lines.count() < 20, "{log}");
     // What somebody does is told.
     let sales = server.sign_in("sales1@demo.athena", "athena-demo").await;
     let request = Phone::of(sales).submitted("Travel").await;
@@ -23,11 +25,7 @@ async fn the_first_words_of_the_demo_are_not_buried() {
         }) {
             break;
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "{}: {log}",
-            request.id
-        );
+        assert!(begun.elapsed() < PATIENCE, "{}: {log}", request.id);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     server.stop().await;

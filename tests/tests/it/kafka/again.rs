@@ -1,6 +1,6 @@
 //! The same event twice, for each reason there is: once in effect.
 
-use super::{WAITING, check_topic, sales};
+use super::{all_is_heard, check_topic, sales};
 use serde_json::Value;
 use tests::{Broker, Engine, Phone, Process};
 
@@ -35,33 +35,6 @@ async fn some_story(server: &Process) {
     l1a.sync_votes(votes).await;
     for request in &requests {
         phone.wait_status(request.id, "approved").await;
-    }
-}
-
-/// Everything is published, and the approval and request services have taken all that stands in the topics.
-async fn all_is_heard(server: &Process, broker: &Broker, prefix: &str) {
-    for service in ["request", "approval"] {
-        server.wait_count(service, WAITING, 0).await;
-    }
-    for (reader, topic, query) in [
-        (
-            "approval",
-            "request",
-            "select cast(coalesce(sum(next_offset), 0) as bigint) from bus_position where topic like '%athena.request.v1'",
-        ),
-        (
-            "request",
-            "approval",
-            "select cast(coalesce(sum(next_offset), 0) as bigint) from bus_position where topic like '%athena.approval.v1'",
-        ),
-    ] {
-        let stand = broker
-            .contents(&format!("{prefix}athena.{topic}.v1"))
-            .await
-            .len();
-        server
-            .wait_count(reader, query, i64::try_from(stand).unwrap())
-            .await;
     }
 }
 

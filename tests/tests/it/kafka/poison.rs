@@ -1,6 +1,6 @@
 //! An event that cannot be handled parks its key, is told of, and is taken again when it can be.
 
-use super::{CASES, sales};
+use super::{CASES, all_is_heard, sales};
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -75,7 +75,7 @@ async fn a_poisoned_event(engine: Engine) {
     // The topics are made once the server has reached Kafka.
     let mut phone = sales(&server, 1).await;
     phone.submitted("Travel").await;
-    server.wait_count("request", super::WAITING, 0).await;
+    all_is_heard(&server, broker, &prefix).await;
     let poison = person(broker, &prefix, bad, 1, r#"{"name": 5}"#).await;
     person(broker, &prefix, bad, 2, &record(bad, 2)).await;
     let topic = format!("{prefix}athena.user.v1");

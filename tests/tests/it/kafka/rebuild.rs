@@ -1,6 +1,6 @@
 //! A projection made anew from the compacted topics, beside a server that goes on.
 
-use super::WAITING;
+use super::all_is_heard;
 use serde_json::json;
 use tests::{Broker, Engine, Process};
 
@@ -21,23 +21,16 @@ async fn kept(server: &Process) -> Vec<Vec<(String, String)>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_projection_is_made_anew() {
     let broker = Broker::shared().await;
-    let (variables, _) = broker.variables();
+    let (variables, prefix) = broker.variables();
     let server = Process::start_new(Engine::Postgres, variables).await;
     let admin = super::person(&server, "admin").await;
     for n in 0..5 {
         let body = json!({"name": format!("Category {n}"), "levels": 1});
         assert_eq!(admin.post("/api/v1/categories", &body).await.status, 201);
     }
-    for service in ["user", "catalog"] {
-        server.wait_count(service, WAITING, 0).await;
-    }
-    server
-        .wait_count(
-            "request",
-            "select count(*) from category where name like 'Category %'",
-            5,
-        )
-        .await;
+    all_is_heard(&server, broker, &prefix).await;
+    let five = "select count(*) from category where name like 'Category %'";
+    assert_eq!(server.count("request", five).await, 5);
     let before = kept(&server).await;
     assert!(before.iter().all(|rows| !rows.is_empty()), "{before:?}");
     // Somebody has worked on the tables by hand.

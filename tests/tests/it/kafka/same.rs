@@ -5,11 +5,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use sync_core::time::parse_rfc3339;
-use tests::{Engine, Server, Setup, Submitted};
+use tests::{Engine, PATIENCE, Server, Setup, Submitted};
 use tokio::time::Instant;
-
-/// How long is waited for what the embedded run has come to.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a run has come to; of the embedded one, what the others are waited for.
 #[derive(Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! Kafka behind TLS and a login: let in, events flow; refused, the operator is told and nothing is lost.
 
 use super::{CASES, SUBMITTED, WAITING, check_topic, sales};
-use tests::{Broker, Engine, Process, Variables};
+use tests::{Broker, Engine, PATIENCE, Process, Variables};
 use tokio::time::{Duration, Instant};
 
 /// The same variables with another value of one.
@@ -28,7 +28,7 @@ async fn stands(server: &Process, expected: &str) {
             return;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(30),
+            begun.elapsed() < PATIENCE,
             "{ready}, not {expected}: {}",
             server.log()
         );
