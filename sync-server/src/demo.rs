@@ -18,9 +18,10 @@ use uuid::Uuid;
 /// Namespace of the ids of the demo requests, which are the same at every start.
 const DEMO: Uuid = Uuid::from_u128(0x3c9a_5b7e_0d5f_4b0c_8c43_52a1_7f0e_66b2);
 
-/// How often, and how long apart, a batch is pushed while the catalogue's events are on their way: half a
-/// minute, since a Kafka that has just been started takes some seconds to form its groups.
-const TRIES: u32 = 1_500;
+/// How often, and how long apart, a batch is pushed while the catalogue's events are on their way: two
+/// minutes, since a Kafka that has just been started takes some seconds to form its groups, and on a machine
+/// short of everything most of a minute.
+const TRIES: u32 = 6_000;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// What becomes of a demo request after its draft.

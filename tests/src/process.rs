@@ -31,7 +31,7 @@ const DEMO: First = ("ATHENA_DEMO", "on");
 const FIRST_ADMIN: First = ("ATHENA_ADMIN_PASSWORD", "a first admin");
 
 /// A start may take so long in a test on a loaded machine before it is given up.
-const READY_MAX: Duration = Duration::from_secs(30);
+const READY_MAX: Duration = Duration::from_mins(2);
 
 impl Process {
     /// Starts the binary on a copy of the demo organisation.
