@@ -11,20 +11,34 @@ const BATCH: i64 = 500;
 /// Between two batches, where one was full.
 const BREATH: Duration = Duration::from_millis(20);
 /// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_mins(10);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// Messages of channels without settings that are kept.
+const LOGGED_MAX: i64 = 1_000;
 
 impl NotificationService {
     /// Removes what is older than `retention` and over, every now and then, until `stop`.
     pub async fn keep_tidy(self, retention: Duration, stop: CancellationToken) {
         let work = async {
             loop {
-                if let Err(error) = self.purge(retention).await {
-                    tracing::warn!(%error, "old notifications were not removed; trying again later");
+                for done in [self.purge(retention).await, self.trim(LOGGED_MAX).await] {
+                    if let Err(error) = done {
+                        tracing::warn!(%error, "old notifications were not removed; trying again later");
+                    }
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         let _ = Box::pin(stop.run_until_cancelled(work)).await;
+    }
+
+    /// Removes all but the last `kept` messages that channels without settings would have sent; tells how many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn trim(&self, kept: i64) -> Result<u64, DbError> {
+        self.db
+            .write(move |tx| Box::pin(async move { store::trim_logged(tx, kept).await }))
+            .await
     }
 
     /// Removes the notifications that were sent, delivered or cancelled longer than `retention` ago, with their

@@ -276,7 +276,7 @@ async fn cancel(tx: &mut Tx, now_us: i64, books: &Books) -> Result<Vec<Changed>,
         "update notification set status = 'cancelled', reason = c.reason, version = version + 1, updated_us = $2
          from (select (value->>0)::uuid as id, value->>1 as reason
                from jsonb_array_elements($1::jsonb) as value) as c
-         where notification.id = c.id and status = 'queued' and lease_us is null
+         where notification.id = c.id and status || '' = 'queued' and lease_us is null
          returning notification.id, channel, template, status, notification.reason, recipient_id, request_id, event_id,
                    traceparent, version",
         "update notification set status = 'cancelled', reason = c.reason, version = version + 1, updated_us = $2

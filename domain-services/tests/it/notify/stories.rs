@@ -213,6 +213,17 @@ both_engines!(
             ]
         );
         assert_eq!(desk.rows().await.len(), 2);
+
+        // More of them than are kept: the newest stay.
+        assert_eq!(desk.service.trim(2).await.unwrap(), 0);
+        world.clock.forward(std::time::Duration::from_secs(1));
+        desk.asked().await;
+        desk.turn(&dispatcher, desk.now_us().await).await;
+        let newest = desk.service.logged(1).await.unwrap();
+        assert_eq!(desk.service.trim(1).await.unwrap(), 2);
+        let left = desk.service.logged(10).await.unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].id, newest[0].id);
         assert_eq!(OWNER, person(1));
     }
 );
