@@ -9,6 +9,7 @@ use crate::db::{Db, DbError, Tx};
 use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 
 const TOPICS: [Topic; 5] = [
     Topic::User,
@@ -17,6 +18,9 @@ const TOPICS: [Topic; 5] = [
     Topic::Approval,
     Topic::Notification,
 ];
+
+/// A leaf may come so much later, so that a busy time costs transactions by the second and not by the event.
+const LINGER: Duration = Duration::from_millis(200);
 
 /// Hears everything.
 #[derive(Debug)]
@@ -42,6 +46,10 @@ impl Consumer for AuditConsumer {
 
     fn topics(&self) -> &[Topic] {
         &TOPICS
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     fn db(&self) -> &Db {

@@ -16,6 +16,7 @@ pub use in_process::InProcess;
 use crate::db::{Db, DbError};
 use async_trait::async_trait;
 use serde_json::value::RawValue;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A stream of events of one service.
@@ -174,6 +175,12 @@ pub trait Consumer: Send + Sync {
     /// transaction is spent on it: drafts alone are most of all events.
     fn wants(&self, event: &Event) -> bool {
         self.topics().contains(&event.topic)
+    }
+
+    /// How long, once there is an event, others are waited for that can be taken in the same transaction. Who is
+    /// in no hurry leaves the machine to those who are.
+    fn linger(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Where its inbox and its positions are kept.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -142,10 +143,11 @@ impl Reader {
         Ok(client)
     }
 
-    /// Waits for a message, then takes what has already come.
+    /// Waits for a message, then takes what has already come, and what comes while the consumer lingers.
     fn gather(&self, client: &BaseConsumer<Placing>) -> Result<Batch, KafkaError> {
         let mut batch = Batch::default();
         let mut wait = POLL;
+        let mut until = None;
         while batch.len() < BATCH_MAX && batch.bytes < BATCH_MAX_BYTES {
             let message = match client.poll(wait) {
                 None => break,
@@ -157,7 +159,9 @@ impl Reader {
                     continue;
                 }
             };
-            wait = Duration::ZERO;
+            let now = Instant::now();
+            let until = *until.get_or_insert_with(|| now + self.consumer.linger());
+            wait = until.saturating_duration_since(now).min(POLL);
             self.kafka.0.watch.seen(true);
             if let Some(topic) = self.topic(message.topic()) {
                 batch.add(topic, &message, self.consumer.as_ref());
