@@ -19,8 +19,8 @@ use uuid::Uuid;
 const DEMO: Uuid = Uuid::from_u128(0x3c9a_5b7e_0d5f_4b0c_8c43_52a1_7f0e_66b2);
 
 /// How often, and how long apart, a batch is pushed while the catalogue's events are on their way: two
-/// minutes, since a Kafka that has just been started takes some seconds to form its groups, and on a machine
-/// short of everything most of a minute.
+/// minutes, since a Kafka that has just been started takes some seconds to form its groups, and half a
+/// minute was once not enough on a loaded machine.
 const TRIES: u32 = 6_000;
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
