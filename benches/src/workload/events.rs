@@ -19,25 +19,15 @@ const ROWS: i64 = 200_000;
 /// Looking costs the database as well, so it is not done often: what is measured is read from the rows.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-pub(super) async fn run(stage: &Stage) -> Result<Vec<Line>> {
+pub(super) async fn run(name: Name, stage: &Stage) -> Result<Vec<Line>> {
     let url = stage.options.pg.as_deref();
     let url = url.ok_or("what becomes of events is read from the tables: give --pg")?;
     let mut database = PgConnection::connect(url).await?;
-    let lag = Line::of(
-        Name::Events,
-        &[lag(stage, &mut database).await?],
-        &[],
-        Against::Raw,
-        stage,
-    )?;
-    let relay = Line::of(
-        Name::Events,
-        &[relay(stage, &mut database).await?],
-        &[],
-        Against::Raw,
-        stage,
-    )?;
-    Ok(vec![lag, relay.named("relay")])
+    let round = match name {
+        Name::Relay => relay(stage, &mut database).await?,
+        _ => lag(stage, &mut database).await?,
+    };
+    Ok(vec![Line::of(name, &[round], &[], Against::Raw, stage)?])
 }
 
 /// Requests submitted at `--rate`; the latencies are from the event's row in the outbox to its id in the

@@ -41,6 +41,8 @@ pub(crate) enum Name {
     Incoming,
     /// Events from the outbox to a consumer.
     Events,
+    /// How many of them the relay publishes.
+    Relay,
 }
 
 impl Name {
@@ -57,6 +59,7 @@ impl Name {
             Self::Votes => "votes",
             Self::Incoming => "incoming",
             Self::Events => "events",
+            Self::Relay => "relay",
         }
     }
 
@@ -68,7 +71,7 @@ impl Name {
             Self::Changes | Self::Poll | Self::Approve => "requests",
             Self::Votes => "votes",
             Self::Incoming => "pages",
-            Self::Events => "events",
+            Self::Events | Self::Relay => "events",
         }
     }
 }
@@ -113,7 +116,7 @@ pub(crate) async fn run(stage: &Stage) -> Result<Vec<Line>> {
                 };
                 rounds(name, stage, &mut pull::Pull::of(name, stage, filled)).await?
             }
-            Name::Approve | Name::Votes | Name::Incoming | Name::Events => continue,
+            Name::Approve | Name::Votes | Name::Incoming | Name::Events | Name::Relay => continue,
         };
         eprintln!("{}", line.brief());
         lines.push(line);
@@ -133,7 +136,7 @@ async fn of_approvals(name: Name, stage: &Stage) -> Result<Option<Vec<Line>>> {
         }
         Name::Votes => votes::run(stage).await.map_err(told)?,
         Name::Incoming => incoming::run(stage).await.map_err(told)?,
-        Name::Events => events::run(stage).await.map_err(told)?,
+        Name::Events | Name::Relay => events::run(name, stage).await.map_err(told)?,
         _ => return Ok(None),
     };
     for line in &lines {

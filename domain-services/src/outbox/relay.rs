@@ -121,17 +121,40 @@ impl Relay {
             if rows.is_empty() {
                 return Ok(Turn::Idle);
             }
-            // The lock may have died with its connection while this node waited.
-            lead.confirm().await?;
-            let (marks, events) = self.events(rows);
-            self.bus.publish(&events).await?;
-            self.mark(&marks).await?;
-            let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
-            metrics::counter!("athena_outbox_published_total", "topic" => self.topic.name())
-                .increment(count);
-            if events.len() < SMALL {
+            let last = self.publish_all(lead, rows).await?;
+            if last < SMALL {
                 tokio::time::sleep_until(begun + GATHER).await;
             }
+        }
+    }
+
+    /// Publishes these rows, and what stands behind them for as long as there is a whole batch of it: a batch
+    /// is marked while the next one is on its way. Marks are made in order, so what is published and not
+    /// marked (after a failure) is an end of what was published, and comes again in its order. Returns
+    /// how many the last batch had.
+    async fn publish_all(&self, lead: &mut Lead, rows: Vec<Row>) -> Result<usize, RelayError> {
+        let mut rows = rows;
+        let mut published = Vec::new();
+        loop {
+            // The lock may have died with its connection while this node waited.
+            lead.confirm().await?;
+            let (seqs, events) = self.events(rows);
+            let (marked, sent) =
+                futures_util::future::join(self.mark(&published), self.bus.publish(&events)).await;
+            marked?;
+            sent?;
+            let whole = usize::try_from(self.bus.batch_max()).is_ok_and(|max| events.len() >= max);
+            let more = if whole {
+                self.unpublished_besides(&seqs).await?
+            } else {
+                Vec::new()
+            };
+            if more.is_empty() {
+                self.mark(&seqs).await?;
+                return Ok(events.len());
+            }
+            published = seqs;
+            rows = more;
         }
     }
 
@@ -140,6 +163,24 @@ impl Relay {
             "select seq, id, key, type, version, time_us, traceparent, actor_id, body
              from outbox where published_us is null order by seq limit $1",
         )
+        .bind(self.bus.batch_max())
+        .fetch_all(&self.db)
+        .await
+    }
+
+    /// What is unpublished when these are not counted. Not what has a greater number than they: an event with
+    /// a lesser one may have been committed only now, and must come before a later one of its key.
+    async fn unpublished_besides(&self, seqs: &[i64]) -> Result<Vec<Row>, DbError> {
+        sql_by_engine(
+            "select seq, id, key, type, version, time_us, traceparent, actor_id, body
+             from outbox where published_us is null
+               and seq not in (select value::bigint from jsonb_array_elements_text($1::jsonb) as value)
+             order by seq limit $2",
+            "select seq, id, key, type, version, time_us, traceparent, actor_id, body
+             from outbox where published_us is null and seq not in (select value from json_each($1))
+             order by seq limit $2",
+        )
+        .bind(encoded(seqs)?)
         .bind(self.bus.batch_max())
         .fetch_all(&self.db)
         .await
@@ -166,8 +207,11 @@ impl Relay {
 
     /// Marks exactly what was published: between two sequence numbers one may still be uncommitted.
     async fn mark(&self, seqs: &[i64]) -> Result<(), DbError> {
-        let seqs = serde_json::to_string(seqs)
-            .map_err(|error| DbError::Other(format!("sequence numbers do not encode: {error}")))?;
+        if seqs.is_empty() {
+            return Ok(());
+        }
+        let count = u64::try_from(seqs.len()).unwrap_or(u64::MAX);
+        let seqs = encoded(seqs)?;
         self.db
             .write(move |tx| {
                 let seqs = seqs.clone();
@@ -186,8 +230,16 @@ impl Relay {
                     .map(|_| ())
                 })
             })
-            .await
+            .await?;
+        metrics::counter!("athena_outbox_published_total", "topic" => self.topic.name())
+            .increment(count);
+        Ok(())
     }
+}
+
+fn encoded(seqs: &[i64]) -> Result<String, DbError> {
+    serde_json::to_string(seqs)
+        .map_err(|error| DbError::Other(format!("sequence numbers do not encode: {error}")))
 }
 
 enum Turn {
