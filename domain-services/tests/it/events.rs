@@ -12,6 +12,7 @@ use domain_services::user::{NewDepartment, UserUpdate};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// A bus that keeps what it was given, and fails the first few times.
@@ -45,6 +46,26 @@ impl Bus for Heard {
         }
         self.events.lock().unwrap().extend_from_slice(events);
         Ok(())
+    }
+}
+
+/// A bus that takes two events at a time, each time only when it is told to.
+struct Stepwise {
+    heard: Arc<Heard>,
+    asked: Semaphore,
+    steps: Semaphore,
+}
+
+#[async_trait]
+impl Bus for Stepwise {
+    async fn publish(&self, events: &[Event]) -> Result<(), BusError> {
+        self.asked.add_permits(1);
+        self.steps.acquire().await.unwrap().forget();
+        self.heard.publish(events).await
+    }
+
+    fn batch_max(&self) -> i64 {
+        2
     }
 }
 
@@ -241,6 +262,79 @@ both_engines!(
         .await;
     }
 );
+
+both_engines!(
+    what_commits_behind_a_batch_comes_before_what_follows_it,
+    |world| async move {
+        if world.user_db.is_sqlite() {
+            return; // one writer: nothing commits behind a later number
+        }
+        let bus = Arc::new(Stepwise {
+            heard: Heard::failing(0),
+            asked: Semaphore::new(0),
+            steps: Semaphore::new(0),
+        });
+        let (slow, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (open, opened) = tokio::sync::oneshot::channel::<()>();
+        let (commit, committing) = tokio::sync::oneshot::channel::<()>();
+        let once = Arc::new(Mutex::new(Some((open, committing))));
+        let first_of_slow = world.user_db.write(move |tx| {
+            let once = once.lock().unwrap().take();
+            Box::pin(async move {
+                let event = NewEvent::new("test.counted", slow, 11, &11)?;
+                outbox::append(tx, 0, &[event]).await?;
+                if let Some((open, committing)) = once {
+                    open.send(()).unwrap();
+                    committing.await.unwrap();
+                }
+                Ok::<_, DbError>(())
+            })
+        });
+        let meanwhile = async {
+            opened.await.unwrap();
+            append(&world, other, 1..=2).await;
+            world.relay_to(bus.clone());
+            bus.asked.acquire().await.unwrap().forget();
+            commit.send(()).unwrap();
+        };
+        let (late, ()) = tokio::join!(first_of_slow, meanwhile);
+        late.unwrap();
+        // A batch is on its way; a lesser number has been committed, and the next event of its key stands.
+        append(&world, slow, 12..=12).await;
+        bus.steps.add_permits(10);
+        eventually("marked", || async {
+            unpublished(&world.user_db).await == 0
+        })
+        .await;
+        assert_eq!(bus.heard.versions(), [1, 2, 11, 12]);
+    }
+);
+
+both_engines!(a_failure_amid_a_backlog_keeps_its_order, |world| {
+    async move {
+        let record = Uuid::from_u128(1);
+        append(&world, record, 1..=9).await;
+        let bus = Arc::new(Stepwise {
+            heard: Heard::failing(0),
+            asked: Semaphore::new(0),
+            steps: Semaphore::new(2),
+        });
+        world.relay_to(bus.clone());
+        bus.asked.acquire_many(3).await.unwrap().forget();
+        bus.heard.failures.store(1, Ordering::SeqCst);
+        bus.steps.add_permits(10);
+        eventually("marked", || async {
+            unpublished(&world.user_db).await == 0
+        })
+        .await;
+        let mut versions = bus.heard.versions();
+        assert!(versions.windows(2).all(|pair| pair[1] <= pair[0] + 1));
+        assert_eq!(versions.last(), Some(&9));
+        versions.sort_unstable();
+        versions.dedup();
+        assert_eq!(versions, (1..=9).collect::<Vec<_>>());
+    }
+});
 
 both_engines!(of_two_nodes_one_publishes, |world| async move {
     if world.user_db.is_sqlite() {
