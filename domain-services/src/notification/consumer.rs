@@ -10,6 +10,10 @@ use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// A message may leave so much later, for fewer transactions in a busy time.
+const LINGER: Duration = Duration::from_millis(50);
 
 /// Takes events into the notification service's tables.
 #[derive(Debug)]
@@ -53,6 +57,10 @@ impl Consumer for NotificationConsumer {
                 | events::REQUEST_SUBMITTED
                 | events::REQUEST_WITHDRAWN
         ) || Happening::means(&event.kind)
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     fn db(&self) -> &Db {
