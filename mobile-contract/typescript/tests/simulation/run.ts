@@ -1,6 +1,7 @@
 /** One run: people do things on phones that die, with clocks that are wrong, over a network that loses. */
 import { InFlight, NotPossible } from '../../src/index.js'
 import { organisation } from '../support/organisation.js'
+import { PATIENCE_MS } from '../support/server.js'
 import { checkWorld } from './check.js'
 import { Chance, SimulatedPhone, type World } from './world.js'
 
@@ -35,18 +36,28 @@ export class Story {
   }
 }
 
-/** @throws with the whole story */
+/** @throws with the whole story, also where it comes to no end */
 export async function simulate(seed: number): Promise<void> {
   const story = new Story()
+  let waiting: ReturnType<typeof setTimeout> | undefined
+  const stuck = new Promise<never>((_, reject) => {
+    waiting = setTimeout(() => reject(new Error(`no end after ${PATIENCE_MS / 1000} s`)), PATIENCE_MS)
+  })
   try {
-    const world = await begin(seed, story)
-    const chance = new Chance(seed ^ 0x5bd1e995)
-    for (let step = 0; step < STEPS; step += 1) await act(world, chance, story, step)
-    await checkWorld(world, story)
+    await Promise.race([live(seed, story), stuck])
   } catch (error) {
     const told = story.lines.map((line, at) => `${String(at).padStart(3)} ${line}`).join('\n')
     throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : error}\n\nThe story:\n${told}`)
+  } finally {
+    clearTimeout(waiting)
   }
+}
+
+async function live(seed: number, story: Story): Promise<void> {
+  const world = await begin(seed, story)
+  const chance = new Chance(seed ^ 0x5bd1e995)
+  for (let step = 0; step < STEPS; step += 1) await act(world, chance, story, step)
+  await checkWorld(world, story)
 }
 
 async function begin(seed: number, story: Story): Promise<World> {
@@ -73,6 +84,7 @@ async function begin(seed: number, story: Story): Promise<World> {
 
 async function act(world: World, chance: Chance, story: Story, step: number): Promise<void> {
   const phone = chance.pick(world.phones)
+  await phone.takenUp()
   const dice = chance.next()
   if (dice < 0.3) {
     const [how, fault, wait] = phone.fault()

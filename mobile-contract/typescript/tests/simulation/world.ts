@@ -68,6 +68,7 @@ export class SimulatedPhone {
 
   /** Does something with the app; false if the app died over it. It is open again then. */
   async alive(work: () => Promise<unknown>, opening = false): Promise<boolean> {
+    if (!opening) await this.reopened
     const { life } = this
     const ended = await Promise.race([work().then(() => true), life.death.then(() => false)])
     if (ended) return true
@@ -81,6 +82,11 @@ export class SimulatedPhone {
       await this.reopened
     }
     return false
+  }
+
+  /** Somebody takes up the phone: an app that died while its calls were held back is open again by then. */
+  async takenUp(): Promise<void> {
+    await this.reopened
   }
 
   /** The app will die somewhere in what it does next. */
