@@ -84,7 +84,7 @@ async function begin(seed: number, story: Story): Promise<World> {
 
 async function act(world: World, chance: Chance, story: Story, step: number): Promise<void> {
   const phone = chance.pick(world.phones)
-  await phone.takenUp()
+  while (phone.gone) await phone.reopen()
   const dice = chance.next()
   if (dice < 0.3) {
     const [how, fault, wait] = phone.fault()

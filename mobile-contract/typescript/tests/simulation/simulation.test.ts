@@ -11,7 +11,10 @@ const seeds = Array.from({ length: (last ?? first ?? 1) - (first ?? 1) + 1 }, (_
 test(`phones, people and the server agree after ${seeds.length} storms`, async () => {
   const failed: string[] = []
   for (const [at, seed] of seeds.entries()) {
-    await simulate(seed).catch((error: Error) => failed.push(error.message))
+    await simulate(seed).catch((error: Error) => {
+      process.stdout.write(`${error.message}\n`)
+      failed.push(error.message)
+    })
     if (failed.length === FAILURES_SHOWN_MAX) break
     if ((at + 1) % 50 === 0) process.stdout.write(`${at + 1} storms, ${failed.length} failed\n`)
   }

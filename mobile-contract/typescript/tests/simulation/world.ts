@@ -33,6 +33,7 @@ export class SimulatedPhone {
   /** Its calls are held back: whoever waits for a round waits until they are let through. */
   private parked = false
   private reopened: Promise<void> = Promise.resolve()
+  private opening = 0
   /** Copies of calls that will arrive once more, later. */
   private copies: (() => Promise<unknown>)[] = []
 
@@ -68,24 +69,27 @@ export class SimulatedPhone {
 
   /** Does something with the app; false if the app died over it. It is open again then. */
   async alive(work: () => Promise<unknown>, opening = false): Promise<boolean> {
-    if (!opening) await this.reopened
+    while (this.gone && !opening) await this.reopen(this.life)
     const { life } = this
     const ended = await Promise.race([work().then(() => true), life.death.then(() => false)])
-    if (ended) return true
-    // Of several who wait for one app, the first to hear of its death opens it again; the others wait for that.
-    if (life === this.life) {
-      this.tell(`${this.name} dies, and is opened again`)
-      const again = this.open(0)
-      this.reopened = again
-      await again
-    } else if (!opening) {
-      await this.reopened
-    }
-    return false
+    if (!ended && !(opening && life !== this.life)) await this.reopen(life)
+    return ended
   }
 
-  /** Somebody takes up the phone: an app that died while its calls were held back is open again by then. */
-  async takenUp(): Promise<void> {
+  /** Its app is dead, or not open yet. One that dies while its calls are held back is opened by whoever heard of it. */
+  get gone(): boolean {
+    return this.life.dead || this.opening > 0
+  }
+
+  /** Of several who wait for one app, the first to hear of its death opens it again; the others wait for that. */
+  async reopen(life: Life = this.life): Promise<void> {
+    if (life === this.life && life.dead) {
+      this.tell(`${this.name} dies, and is opened again`)
+      this.opening += 1
+      this.reopened = this.open(0).finally(() => {
+        this.opening -= 1
+      })
+    }
     await this.reopened
   }
 
