@@ -121,7 +121,7 @@ async fn killed_in_mid_load(engine: Engine) {
     server.stop().await;
 }
 
-/// What any service tells is in the audit log, once: as many leaves as there are events, none of which is two.
+/// What any service tells comes to the audit log: as many leaves as there are events.
 async fn every_event_is_one_leaf(server: &Process) {
     let begun = tokio::time::Instant::now();
     loop {
