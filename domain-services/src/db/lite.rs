@@ -1,8 +1,12 @@
 //! SQLite: one writer with group commit, readers beside it.
 //!
-//! Writers queue; the writer task takes what is waiting, runs it in one transaction and commits
-//! once, so that a single `fsync` answers many callers. When one of a group fails, the group is
+//! Writers queue; the writer takes what is waiting, runs it in one transaction and commits once, so
+//! that a single `fsync` answers many callers. What arrives meanwhile is the next group: while one is
+//! written, those answered before it prepare their next. When one of a group fails, the group is
 //! rolled back and each runs again alone: failures are rare, savepoints would cost everyone.
+//!
+//! The writer has a thread of its own. It waits for SQLite several times a transaction, and as a task
+//! it would wait each time behind whatever batch a worker of the runtime is decoding.
 
 use super::pool::{self, LitePool};
 use super::tx::{Held, sqlx_execute};
@@ -57,14 +61,19 @@ impl Lite {
         let mut connection = SqliteConnection::connect_with(&connect).await?;
         migrate::sqlite(&mut connection, service).await?;
         let (writer, jobs) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(write_loop(Writer {
+        let writing = write_loop(Writer {
             connection: Some(connection),
             connect: connect.clone(),
             ids: options.ids.clone(),
             statements,
             before_commit: options.before_commit.clone(),
             jobs,
-        }));
+        });
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::Builder::new()
+            .name(format!("{}-writer", service.name()))
+            .spawn(move || runtime.block_on(writing))
+            .map_err(|error| DbError::Unavailable(format!("no thread to write with: {error}")))?;
         let reader = connect
             .pragma("query_only", "on")
             .pragma("cache_size", READER_CACHE);
@@ -151,8 +160,11 @@ struct Writer {
 }
 
 async fn write_loop(mut writer: Writer) {
-    while let Some(first) = writer.jobs.recv().await {
-        let mut group = vec![first];
+    loop {
+        let mut group = Vec::new();
+        if writer.jobs.recv_many(&mut group, GROUP_MAX).await == 0 {
+            break;
+        }
         match writer.run_group(&mut group).await {
             Ok(true) => group.into_iter().for_each(|job| job.answer(Ok(()))),
             Ok(false) if group.len() == 1 => answer_failed(group, "the write was rolled back"),
@@ -178,34 +190,18 @@ fn answer_failed(group: Vec<Box<dyn Job>>, why: &str) {
 }
 
 impl Writer {
-    /// Runs the group, which grows by what arrives meanwhile, in one transaction.
-    /// `Ok(false)`: one of it failed and nothing was written.
-    async fn run_group(&mut self, group: &mut Vec<Box<dyn Job>>) -> Result<bool, DbError> {
+    /// Runs the group in one transaction. `Ok(false)`: one of it failed and nothing was written.
+    async fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, DbError> {
         let mut tx = self.begin().await?;
-        let mut next = 0;
         let mut well = true;
-        while well {
-            if next == group.len() {
-                if next >= GROUP_MAX {
-                    break;
-                }
-                match self.jobs.try_recv() {
-                    Ok(job) => group.push(job),
-                    Err(_) => break,
-                }
+        for job in group {
+            well = job.run(&mut tx).await;
+            if !well {
+                break;
             }
-            well = Self::run_job(group, next, &mut tx).await;
-            next += 1;
         }
         self.end(tx, well).await?;
         Ok(well)
-    }
-
-    async fn run_job(group: &mut [Box<dyn Job>], index: usize, tx: &mut Tx) -> bool {
-        match group.get_mut(index) {
-            Some(job) => job.run(tx).await,
-            None => false,
-        }
     }
 
     async fn run_alone(&mut self, mut job: Box<dyn Job>) {

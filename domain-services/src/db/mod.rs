@@ -20,7 +20,7 @@ mod url;
 pub use error::DbError;
 pub use lite::BeforeCommit;
 pub use migrate::Service;
-pub use query::{IdList, On, Query, Row, Val, sql, sql_by_engine, sql_pg};
+pub use query::{IdList, On, Query, Row, Val, sql, sql_by_engine, sql_lite, sql_pg};
 pub use rows::{Borrowed, Rows};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};

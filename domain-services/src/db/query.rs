@@ -115,6 +115,7 @@ pub struct Query {
 enum Given {
     Values(Vec<Box<dyn Val>>),
     Pg(Box<PgArguments>),
+    Lite(SqliteArguments),
 }
 
 /// A statement for PostgreSQL alone, with arguments that were encoded in place: the bulk
@@ -125,6 +126,16 @@ pub fn sql_pg(text: &'static str, arguments: PgArguments) -> Query {
         pg: text,
         lite: "",
         arguments: Given::Pg(Box::new(arguments)),
+    }
+}
+
+/// The same for SQLite.
+#[must_use]
+pub fn sql_lite(text: &'static str, arguments: SqliteArguments) -> Query {
+    Query {
+        pg: "",
+        lite: text,
+        arguments: Given::Lite(arguments),
     }
 }
 
@@ -206,6 +217,7 @@ impl Query {
         let values = match self.arguments {
             Given::Pg(arguments) => return Ok(*arguments),
             Given::Values(values) => values,
+            Given::Lite(_) => return Err(for_the_other("SQLite", "PostgreSQL")),
         };
         let mut arguments = PgArguments::default();
         for value in values {
@@ -217,10 +229,10 @@ impl Query {
     }
 
     fn lite_arguments(self) -> Result<SqliteArguments, DbError> {
-        let Given::Values(values) = self.arguments else {
-            return Err(DbError::Other(
-                "a statement for PostgreSQL was run on SQLite".to_owned(),
-            ));
+        let values = match self.arguments {
+            Given::Lite(arguments) => return Ok(arguments),
+            Given::Values(values) => values,
+            Given::Pg(_) => return Err(for_the_other("PostgreSQL", "SQLite")),
         };
         let mut arguments = SqliteArguments::default();
         for value in values {
@@ -301,4 +313,8 @@ impl Query {
             sqlx::query_with
         )
     }
+}
+
+fn for_the_other(engine: &str, other: &str) -> DbError {
+    DbError::Other(format!("a statement for {engine} was run on {other}"))
 }

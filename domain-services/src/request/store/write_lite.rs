@@ -1,15 +1,16 @@
-//! The write on SQLite: a handful of statements, each with all its rows as one JSON argument
-//! (blobs as hexadecimal text), run by the writer inside its transaction.
+//! The write on SQLite: a handful of statements, run by the writer inside its transaction. Records,
+//! which are many, are bound value by value; the other rows are one JSON argument a statement (blobs
+//! as hexadecimal text), which costs SQLite half as much again as the row itself.
 
 use super::super::model::Stored;
 use super::super::rules::Decision;
 use super::rows::pack;
 use super::write::{Written, expected, history_at, id_of};
-use crate::db::{DbError, Tx, sql};
-use data_encoding::HEXLOWER;
-use serde::ser::SerializeSeq;
+use crate::db::{DbError, Tx, sql, sql_lite};
 use serde::{Serialize, Serializer};
-use std::sync::Arc;
+use sqlx::Arguments;
+use sqlx::sqlite::SqliteArguments;
+use std::sync::{Arc, LazyLock};
 use sync_core::field::Field;
 use sync_core::value::Money;
 use uuid::Uuid;
@@ -19,10 +20,11 @@ insert into feed_head as f (user_id, at_us, clock) values ($1, $2, $3)
 on conflict (user_id) do update set at_us = excluded.at_us, clock = max(f.clock, excluded.clock)
 where f.at_us = $4";
 
-const RECORDS: &str = "
+const RECORDS_INTO: &str = "
 insert into request as r (owner_id, id, at_us, created_us, title, amount_minor, currency, category_id, reason_id, department_id, region, needed_by, justification, stamps, text_state, tombstone, status, revision, chain, submitted_us, final_us, last_op, last_digest)
-select $1, unhex(v->>0), v->>1, v->>2, v->>3, v->>4, v->>5, unhex(v->>6), unhex(v->>7), unhex(v->>8), v->>9, v->>10, v->>11, unhex(v->>12), unhex(v->>13), unhex(v->>14), v->>15, unhex(v->>16), v->>17, v->>18, v->>19, unhex(v->>20), v->>21
-from (select value as v from jsonb_each($2)) where true
+select * from (values ";
+
+const RECORDS_BEHIND: &str = ") where column1 is not null
 on conflict (id) do update set
     owner_id = case when r.owner_id = excluded.owner_id then r.owner_id end,
     at_us = excluded.at_us, title = excluded.title, amount_minor = excluded.amount_minor, currency = excluded.currency,
@@ -31,6 +33,22 @@ on conflict (id) do update set
     stamps = excluded.stamps, text_state = excluded.text_state, tombstone = excluded.tombstone, status = excluded.status,
     revision = excluded.revision, chain = excluded.chain, submitted_us = excluded.submitted_us,
     final_us = excluded.final_us, last_op = excluded.last_op, last_digest = excluded.last_digest";
+
+const RECORD_COLUMNS: usize = 23;
+/// Records of one statement at most, a power of two: more than a batch has.
+const RECORDS_MAX: usize = 512;
+
+/// The statement for 1, 2, 4, … [`RECORDS_MAX`] records. SQLite prepares each number anew, so there are
+/// few; what is left over is bound as null and skipped.
+static RECORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let row = format!("({})", ["?"; RECORD_COLUMNS].join(","));
+    (0..=RECORDS_MAX.ilog2())
+        .map(|exponent| {
+            let rows = vec![row.as_str(); 1 << exponent].join(",");
+            format!("{RECORDS_INTO}{rows}{RECORDS_BEHIND}")
+        })
+        .collect()
+});
 
 const COMMANDS: &str = "
 insert into command_log (user_id, at_us, op_id, request_id, kind, digest, code, detail)
@@ -58,7 +76,7 @@ pub(super) struct Encoded {
     expected: Option<i64>,
     now_us: i64,
     traceparent: Option<Arc<str>>,
-    records: Option<Arc<str>>,
+    records: Vec<(&'static str, SqliteArguments)>,
     commands: Option<Arc<str>>,
     history: Option<Arc<str>>,
     events: Option<Arc<str>>,
@@ -70,11 +88,12 @@ impl Encoded {
         decision: &Decision,
         traceparent: Option<&str>,
     ) -> Result<Self, DbError> {
-        let records = decision
+        let changed: Vec<&Stored> = decision
             .changed
             .iter()
             .filter_map(|(id, _)| decision.records.get(id))
-            .map(RecordRow);
+            .collect();
+        let records = changed.chunks(RECORDS_MAX).map(|rows| records(user, rows));
         let commands = decision.commands.iter().map(|row| {
             (
                 row.op_id.as_simple(),
@@ -113,7 +132,9 @@ impl Encoded {
             expected: expected(decision),
             now_us: decision.now_us,
             traceparent: traceparent.map(Into::into),
-            records: rows(records)?,
+            records: records
+                .collect::<Result<_, _>>()
+                .map_err(|error| DbError::Other(error.to_string()))?,
             commands: rows(commands)?,
             history: rows(history)?,
             events: rows(events)?,
@@ -131,9 +152,10 @@ impl Encoded {
         if moved == 0 {
             return Ok(Written::Lost);
         }
-        if let Some(rows) = &self.records {
-            let query = sql(RECORDS).bind(self.user).bind(Arc::clone(rows));
-            query.execute(&mut *tx).await?;
+        for (statement, arguments) in &self.records {
+            sql_lite(statement, arguments.clone())
+                .execute(&mut *tx)
+                .await?;
         }
         if let Some(rows) = &self.commands {
             let query = sql(COMMANDS).bind(self.user).bind(self.now_us);
@@ -168,38 +190,49 @@ fn rows<T: Serialize>(rows: impl Iterator<Item = T>) -> Result<Option<Arc<str>>,
     Ok(Some(json.into()))
 }
 
-/// A record as the array of its columns, in the order of [`RECORDS`].
-struct RecordRow<'a>(&'a Stored);
-
-impl Serialize for RecordRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let row = self.0;
-        let mut array = serializer.serialize_seq(None)?;
-        array.serialize_element(row.id.as_simple())?;
-        array.serialize_element(&row.at_us)?;
-        array.serialize_element(&row.created_us)?;
-        array.serialize_element(&row.text(Field::Title))?;
-        array.serialize_element(&row.money().map(Money::minor))?;
-        array.serialize_element(&row.money().map(|money| money.currency().to_string()))?;
-        for field in [Field::CategoryId, Field::ReasonId, Field::DepartmentId] {
-            array.serialize_element(&row.reference(field).map(Uuid::simple))?;
-        }
-        array.serialize_element(&row.text(Field::Region))?;
-        array.serialize_element(&row.date())?;
-        array.serialize_element(&row.record.text().value())?;
-        array.serialize_element(&HEXLOWER.encode(&pack(&row.record)))?;
-        let state = row.record.text().state();
-        array.serialize_element(&state.map(|state| HEXLOWER.encode(&state)))?;
-        let tombstone = row.record.tombstone();
-        array.serialize_element(&tombstone.map(|stamp| HEXLOWER.encode(&stamp.to_bytes())))?;
-        array.serialize_element(row.status.as_str())?;
-        let revision = row.revision.as_ref();
-        array.serialize_element(&revision.map(|revision| HEXLOWER.encode(revision.as_bytes())))?;
-        array.serialize_element(&row.chain)?;
-        array.serialize_element(&row.submitted_us)?;
-        array.serialize_element(&row.final_us)?;
-        array.serialize_element(&row.last_op.map(|(op, _)| op.simple()))?;
-        array.serialize_element(&row.last_op.map(|(_, digest)| digest.cast_signed()))?;
-        array.end()
+/// The upsert of these records, and its arguments.
+fn records(
+    owner: Uuid,
+    rows: &[&Stored],
+) -> Result<(&'static str, SqliteArguments), sqlx::error::BoxDynError> {
+    let room = rows.len().next_power_of_two();
+    let statement = RECORDS
+        .get(room.ilog2() as usize)
+        .ok_or("more records than a statement takes")?;
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(room * RECORD_COLUMNS, 0);
+    for row in rows {
+        let money = row.money();
+        arguments.add(owner)?;
+        arguments.add(row.id)?;
+        arguments.add(row.at_us)?;
+        arguments.add(row.created_us)?;
+        arguments.add(row.text(Field::Title))?;
+        arguments.add(money.map(Money::minor))?;
+        arguments.add(money.map(|money| money.currency().to_string()))?;
+        arguments.add(row.reference(Field::CategoryId))?;
+        arguments.add(row.reference(Field::ReasonId))?;
+        arguments.add(row.reference(Field::DepartmentId))?;
+        arguments.add(row.text(Field::Region))?;
+        arguments.add(row.date())?;
+        arguments.add(row.record.text().value())?;
+        arguments.add(pack(&row.record))?;
+        arguments.add(row.record.text().state())?;
+        arguments.add(
+            row.record
+                .tombstone()
+                .map(|stamp| stamp.to_bytes().to_vec()),
+        )?;
+        arguments.add(row.status.as_str())?;
+        arguments.add(row.revision.map(|revision| revision.as_bytes().to_vec()))?;
+        arguments.add(row.chain.as_deref())?;
+        arguments.add(row.submitted_us)?;
+        arguments.add(row.final_us)?;
+        arguments.add(row.last_op.map(|(op, _)| op))?;
+        arguments.add(row.last_op.map(|(_, digest)| digest.cast_signed()))?;
     }
+    for _ in 0..(room - rows.len()) * RECORD_COLUMNS {
+        arguments.add(None::<i64>)?;
+    }
+    Ok((statement, arguments))
 }
