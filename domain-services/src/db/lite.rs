@@ -31,6 +31,9 @@ const GROUP_MAX: usize = 64;
 /// Pages that one reader keeps, in KiB (negative: SQLite's way of saying KiB). Every service has several
 /// readers, and the default of 2 MiB each would fill the process with copies of the system's page cache.
 const READER_CACHE: &str = "-512";
+/// Readers of one service at most. A read is a few pages of a file that the system holds in memory: more
+/// readers than cores do nothing sooner, and each is a thread with a heap and a cache of its own.
+const READERS_MAX: usize = 4;
 /// Writes that may wait before callers are held back.
 const QUEUE_MAX: usize = 1024;
 
@@ -77,7 +80,7 @@ impl Lite {
         let reader = connect
             .pragma("query_only", "on")
             .pragma("cache_size", READER_CACHE);
-        let readers = pool::sqlite(reader, options.connections_max)?;
+        let readers = pool::sqlite(reader, options.connections_max.min(READERS_MAX))?;
         Ok(Self { readers, writer })
     }
 

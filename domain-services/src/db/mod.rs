@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How a [`Db`] is opened.
 #[derive(Clone)]
 pub struct DbOptions {
-    /// Connections of PostgreSQL, or readers of SQLite, that one service may hold.
+    /// Connections of PostgreSQL, or readers of SQLite (four at most), that one service may hold.
     pub connections_max: usize,
     /// Called by SQLite's writer before each commit. Tests delay commits with it.
     pub before_commit: Option<BeforeCommit>,

@@ -52,6 +52,27 @@ async fn a_page_ends_in_the_middle_of_a_batch(server: &Server) {
     }
 }
 
+/// SQLite writes a batch with a statement for the next power of two: what is left over is no row, and nothing
+/// of the batch before it.
+async fn batches_of_every_size_are_written_whole(server: &Server) {
+    let mut writer = server.sales_phone().await;
+    let mut reader = writer.sibling();
+    let mut written = Vec::new();
+    for size in [500, 1, 2, 3, 4, 5, 64, 63, 65, 100, 129] {
+        let ids = drafts(&mut writer, size).await;
+        assert_eq!(
+            reader.pull_by(1_000).await.ids(),
+            upserts(&ids),
+            "a batch of {size}"
+        );
+        for (number, id) in ids.iter().enumerate() {
+            assert_eq!(reader.store[id]["title"], format!("Draft {number}"));
+        }
+        written.extend(ids);
+    }
+    assert_eq!(writer.everything().await.ids(), upserts(&written));
+}
+
 async fn what_changes_while_a_phone_pages_comes_again(server: &Server) {
     let mut writer = server.sales_phone().await;
     let ids = drafts(&mut writer, 30).await;
@@ -336,6 +357,7 @@ async fn pulls_at_the_same_time_find_each_its_own(server: &Server) {
 both_engines!(
     pulls_at_the_same_time_find_each_its_own,
     a_page_ends_in_the_middle_of_a_batch,
+    batches_of_every_size_are_written_whole,
     what_changes_while_a_phone_pages_comes_again,
     nothing_new_is_nothing_and_the_place_stands,
     deleted_records_are_removed_and_withdrawn_ones_stay,
