@@ -177,8 +177,8 @@ pub trait Consumer: Send + Sync {
         self.topics().contains(&event.topic)
     }
 
-    /// How long, once there is an event, others are waited for that can be taken in the same transaction. Who is
-    /// in no hurry leaves the machine to those who are.
+    /// How long an event may wait at most for others that can be taken in the same transaction. Who is in no
+    /// hurry leaves the machine to those who are. A bus within the process does not wait.
     fn linger(&self) -> Duration {
         Duration::ZERO
     }

@@ -17,13 +17,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// Events of one transaction at most, and bytes of their data.
 const BATCH_MAX: usize = 500;
 const BATCH_MAX_BYTES: usize = 4 << 20;
+/// Enough to be worth a transaction: so much is not lingered for.
+const LINGER_BYTES: &str = "262144";
+/// How long the rest of an answer may take to be unpacked, where the answer itself was lingered for.
+const UNPACK: Duration = Duration::from_millis(5);
 /// How long one poll waits: a stop is noticed within it.
 const POLL: Duration = Duration::from_millis(100);
 /// How long a stop waits for the group to be left.
@@ -120,6 +123,13 @@ impl Reader {
             // What is fetched ahead: four batches, not the 64 MiB of the default.
             .set("queued.min.messages", "2000")
             .set("queued.max.messages.kbytes", "16384");
+        let linger = self.consumer.linger();
+        if !linger.is_zero() {
+            // The broker waits: an answer for what a busy time brings, not one an event.
+            config
+                .set("fetch.wait.max.ms", linger.as_millis().to_string())
+                .set("fetch.min.bytes", LINGER_BYTES);
+        }
         if let Some(instance) = &settings.instance {
             config.set("group.instance.id", format!("{instance}.{name}"));
         }
@@ -143,11 +153,15 @@ impl Reader {
         Ok(client)
     }
 
-    /// Waits for a message, then takes what has already come, and what comes while the consumer lingers.
+    /// Waits for a message, then takes what has come with it.
     fn gather(&self, client: &BaseConsumer<Placing>) -> Result<Batch, KafkaError> {
         let mut batch = Batch::default();
         let mut wait = POLL;
-        let mut until = None;
+        let unpack = if self.consumer.linger().is_zero() {
+            Duration::ZERO
+        } else {
+            UNPACK
+        };
         while batch.len() < BATCH_MAX && batch.bytes < BATCH_MAX_BYTES {
             let message = match client.poll(wait) {
                 None => break,
@@ -159,9 +173,7 @@ impl Reader {
                     continue;
                 }
             };
-            let now = Instant::now();
-            let until = *until.get_or_insert_with(|| now + self.consumer.linger());
-            wait = until.saturating_duration_since(now).min(POLL);
+            wait = unpack;
             self.kafka.0.watch.seen(true);
             if let Some(topic) = self.topic(message.topic()) {
                 batch.add(topic, &message, self.consumer.as_ref());
