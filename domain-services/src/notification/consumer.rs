@@ -8,12 +8,13 @@ use crate::db::{Db, Tx};
 use crate::events;
 use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A message may leave so much later, for fewer transactions in a busy time.
-const LINGER: Duration = Duration::from_millis(50);
+const LINGER: Duration = Duration::from_millis(100);
 
 /// Takes events into the notification service's tables.
 #[derive(Debug)]
@@ -86,6 +87,8 @@ impl Projection for Messages {
     async fn apply_all(&self, tx: &mut Tx, events: &[&Event]) -> Result<(), ApplyError> {
         let mut told = Vec::new();
         let mut ended = Vec::new();
+        // Before all others: nothing is heard of a request earlier than this.
+        store::submitted(tx, decoded(events, events::REQUEST_SUBMITTED)?).await?;
         for event in events {
             match event.kind.as_str() {
                 events::USER_CHANGED | events::USER_DEACTIVATED => {
@@ -99,7 +102,7 @@ impl Projection for Messages {
                     let session: events::SessionEnded = event.decode()?;
                     ended.push(session.session_id);
                 }
-                events::REQUEST_SUBMITTED => store::submitted(tx, event.decode()?).await?,
+                events::REQUEST_SUBMITTED => {}
                 events::REQUEST_WITHDRAWN => {
                     let withdrawn: events::RequestWithdrawn = event.decode()?;
                     store::withdrawn(tx, withdrawn.id).await?;
@@ -139,4 +142,10 @@ impl Projection for Messages {
         }
         Ok(())
     }
+}
+
+/// The events of a kind.
+fn decoded<T: DeserializeOwned>(events: &[&Event], kind: &str) -> Result<Vec<T>, ApplyError> {
+    let of_kind = events.iter().filter(|event| event.kind == kind);
+    of_kind.map(|event| Ok(event.decode()?)).collect()
 }

@@ -9,26 +9,27 @@ mod prepare;
 use super::backoff;
 use super::breaker::Breaker;
 use super::channel::{Channels, Outgoing, Receipt, Refusal, Target};
-use super::model::{Channel, Rendered};
+use super::model::Channel;
 use super::service::NotificationService;
-use super::store::{self, Change, Expected};
+use super::store::{self, Change, Expected, Logged};
 use crate::db::DbError;
 use futures_util::future::join_all;
-use outcome::{Told, outcome};
+use outcome::{Outcome, Told, outcome};
 use prepare::{Prepared, Step, prepare};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// How long a row belongs to the node that sends it.
 const LEASE_US: i64 = 60 * 1_000_000;
 /// How long sending may take: well within the lease.
 const SEND_MAX: Duration = Duration::from_secs(30);
 /// Rows of one turn.
-const CLAIM_MAX: i64 = 8;
+const CLAIM_MAX: i64 = 16;
 /// Turns of one channel at a time: so many times [`CLAIM_MAX`] messages are on their way at most.
-const WORKERS: usize = 4;
+const WORKERS: usize = 2;
 /// How often a queue is looked at without being woken: by another node's rows, by what is due later.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -158,9 +159,8 @@ impl Dispatcher {
             let told = self.send(channel, &prepared).await;
             (prepared, told)
         });
-        for (prepared, told) in join_all(sent).await {
-            self.note(channel, now_us, prepared, told).await?;
-        }
+        let sent = join_all(sent).await;
+        self.note(channel, now_us, sent).await?;
         if taken > 0 {
             self.0.service.wake.ring();
         }
@@ -202,16 +202,18 @@ impl Dispatcher {
                         taken: rows.len(),
                         ready: Vec::new(),
                     };
+                    let mut settled = Vec::new();
                     for row in rows {
                         match prepare(channel, row, &facts, now_us) {
                             Step::Send(prepared) => claimed.ready.push(*prepared),
                             Step::PutBack(back) => store::put_back(tx, back).await?,
-                            Step::Settle(settled) => {
-                                count(channel, settled.outcome, settled.reason.as_deref());
-                                store::change(tx, now_us, Expected::Queued, *settled).await?;
+                            Step::Settle(change) => {
+                                count(channel, change.outcome, change.reason.as_deref());
+                                settled.push((Expected::Queued, *change));
                             }
                         }
                     }
+                    store::change(tx, now_us, &settled).await?;
                     Ok(claimed)
                 })
             })
@@ -235,14 +237,38 @@ impl Dispatcher {
         join_all(each).await
     }
 
-    /// Notes what came of a message.
+    /// Notes what came of the messages of a turn, together. One that the database will not have does not
+    /// keep it from the others.
     async fn note(
+        &self,
+        channel: Channel,
+        now_us: Option<i64>,
+        sent: Vec<(Prepared, Told)>,
+    ) -> Result<(), DbError> {
+        if sent.is_empty() {
+            return Ok(());
+        }
+        let noted: Vec<Noted> = sent
+            .into_iter()
+            .map(|(prepared, told)| self.judge(channel, now_us, prepared, told))
+            .collect();
+        let mut outcome = self.write(channel, now_us, noted.clone()).await;
+        if outcome.is_err() && noted.len() > 1 {
+            outcome = Ok(());
+            for one in noted {
+                outcome = self.write(channel, now_us, vec![one]).await.and(outcome);
+            }
+        }
+        outcome
+    }
+
+    fn judge(
         &self,
         channel: Channel,
         now_us: Option<i64>,
         prepared: Prepared,
         told: Told,
-    ) -> Result<(), DbError> {
+    ) -> Noted {
         self.count_for_breaker(channel, now_us, &told);
         let logged = logged(&prepared.message, &told);
         let drawn = u64::from_be_bytes(self.0.service.db().ids().bytes());
@@ -253,42 +279,38 @@ impl Dispatcher {
         if let Some(detail) = &outcome.detail {
             tracing::warn!(%id, channel = channel.name(), outcome = outcome.word, detail, "a notification was not taken");
         }
+        Noted {
+            id,
+            lease_us,
+            drawn,
+            outcome,
+            logged,
+        }
+    }
+
+    async fn write(
+        &self,
+        channel: Channel,
+        now_us: Option<i64>,
+        noted: Vec<Noted>,
+    ) -> Result<(), DbError> {
         self.0
             .service
             .db()
             .write(move |tx| {
-                let (outcome, logged) = (outcome.clone(), logged.clone());
+                let noted = noted.clone();
                 Box::pin(async move {
                     let now_us = match now_us {
                         Some(now_us) => now_us,
                         None => tx.now_us().await?,
                     };
-                    let due_us = outcome.again.map(|again| {
-                        now_us.saturating_add(backoff::pause_us(outcome.tries, drawn, again.after))
-                    });
-                    let change = Change {
-                        id,
-                        status: outcome.status,
-                        reason: outcome.reason,
-                        outcome: outcome.word,
-                        detail: outcome.detail,
-                        due_us,
-                        provider_id: outcome.provider_id,
-                        taken_by: outcome.taken_by,
-                    };
-                    // Another node may have taken the row over when the lease ran out; that this one
-                    // succeeded counts all the same.
-                    let expected = match due_us {
-                        Some(_) => Expected::Leased(lease_us),
-                        None => Expected::Queued,
-                    };
-                    store::change(tx, now_us, expected, change).await?;
-                    store::drop_tokens(tx, outcome.gone).await?;
-                    if let Some((address, rendered)) = logged {
-                        store::keep_logged(tx, now_us, id, channel.name(), address, rendered)
-                            .await?;
-                    }
-                    Ok::<_, DbError>(())
+                    let changes: Vec<_> = noted.iter().map(|one| one.change(now_us)).collect();
+                    store::change(tx, now_us, &changes).await?;
+                    let logged: Vec<_> =
+                        noted.iter().filter_map(|one| one.logged.as_ref()).collect();
+                    store::keep_logged(tx, now_us, channel.name(), &logged).await?;
+                    let gone = noted.into_iter().flat_map(|one| one.outcome.gone);
+                    store::drop_tokens(tx, gone.collect()).await
                 })
             })
             .await
@@ -319,6 +341,43 @@ impl Dispatcher {
     }
 }
 
+/// What came of a message.
+#[derive(Clone)]
+struct Noted {
+    id: Uuid,
+    lease_us: i64,
+    /// For the jitter of another try.
+    drawn: u64,
+    outcome: Outcome,
+    logged: Option<Logged>,
+}
+
+impl Noted {
+    fn change(&self, now_us: i64) -> (Expected, Change) {
+        let outcome = &self.outcome;
+        let due_us = outcome.again.map(|again| {
+            now_us.saturating_add(backoff::pause_us(outcome.tries, self.drawn, again.after))
+        });
+        // Another node may have taken the row over when the lease ran out; that this one succeeded counts
+        // all the same.
+        let expected = match due_us {
+            Some(_) => Expected::Leased(self.lease_us),
+            None => Expected::Queued,
+        };
+        let change = Change {
+            id: self.id,
+            status: outcome.status,
+            reason: outcome.reason.clone(),
+            outcome: outcome.word,
+            detail: outcome.detail.clone(),
+            due_us,
+            provider_id: outcome.provider_id.clone(),
+            taken_by: outcome.taken_by.clone(),
+        };
+        (expected, change)
+    }
+}
+
 struct Claimed {
     taken: usize,
     ready: Vec<Prepared>,
@@ -335,7 +394,7 @@ fn count(channel: Channel, outcome: &'static str, reason: Option<&str>) {
 }
 
 /// What the log channel is to keep.
-fn logged(message: &Outgoing, told: &Told) -> Option<(String, Rendered)> {
+fn logged(message: &Outgoing, told: &Told) -> Option<Logged> {
     let is_logged =
         |told: &Result<Receipt, Refusal>| told.as_ref().is_ok_and(|told| told.is_logged);
     let targets: Vec<&Target> = told
@@ -344,5 +403,9 @@ fn logged(message: &Outgoing, told: &Told) -> Option<(String, Rendered)> {
         .map(|(target, _)| target)
         .collect();
     let addresses: Vec<&str> = targets.iter().map(|target| target.shown()).collect();
-    (!addresses.is_empty()).then(|| (addresses.join(", "), message.rendered.clone()))
+    (!addresses.is_empty()).then(|| Logged {
+        id: message.id,
+        address: addresses.join(", "),
+        rendered: message.rendered.clone(),
+    })
 }

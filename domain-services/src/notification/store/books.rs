@@ -276,7 +276,8 @@ async fn cancel(tx: &mut Tx, now_us: i64, books: &Books) -> Result<Vec<Changed>,
         "update notification set status = 'cancelled', reason = c.reason, version = version + 1, updated_us = $2
          from (select (value->>0)::uuid as id, value->>1 as reason
                from jsonb_array_elements($1::jsonb) as value) as c
-         where notification.id = c.id and status || '' = 'queued' and lease_us is null
+         where notification.id = any (array(select (value->>0)::uuid from jsonb_array_elements($1::jsonb) as value))
+             and notification.id = c.id and status || '' = 'queued' and lease_us is null
          returning notification.id, channel, template, status, notification.reason, recipient_id, request_id, event_id,
                    traceparent, version",
         "update notification set status = 'cancelled', reason = c.reason, version = version + 1, updated_us = $2
@@ -305,23 +306,37 @@ struct Money {
     currency: String,
 }
 
-/// Takes a submitted request.
+/// Takes submitted requests.
 pub(in crate::notification) async fn submitted(
     tx: &mut Tx,
-    submitted: RequestSubmitted,
+    submitted: Vec<RequestSubmitted>,
 ) -> Result<(), crate::inbox::ApplyError> {
-    let content: Content = serde_json::from_value(submitted.content)?;
-    let levels = i32::try_from(submitted.levels.len()).unwrap_or(i32::MAX);
-    sql(
+    if submitted.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(submitted.len());
+    for one in submitted {
+        let content: Content = serde_json::from_value(one.content)?;
+        rows.push((
+            one.id.as_simple().to_string(),
+            one.owner_id.as_simple().to_string(),
+            content.title,
+            content.amount.minor,
+            content.amount.currency,
+            one.levels.len(),
+        ));
+    }
+    sql_by_engine(
         "insert into request (id, owner_id, title, amount_minor, currency, levels)
-         values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing",
+         select (value->>0)::uuid, (value->>1)::uuid, value->>2, (value->>3)::bigint, value->>4, (value->>5)::integer
+         from jsonb_array_elements($1::jsonb) as value
+         on conflict (id) do nothing",
+        "insert into request (id, owner_id, title, amount_minor, currency, levels)
+         select unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4, value->>5
+         from json_each($1) where true
+         on conflict (id) do nothing",
     )
-    .bind(submitted.id)
-    .bind(submitted.owner_id)
-    .bind(content.title)
-    .bind(content.amount.minor)
-    .bind(content.amount.currency)
-    .bind(levels)
+    .bind(json(&rows)?)
     .execute(tx)
     .await?;
     Ok(())

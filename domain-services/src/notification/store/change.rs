@@ -2,10 +2,11 @@
 
 use super::super::model::{Rendered, Status};
 use super::json;
-use crate::db::{DbError, Tx, sql};
+use crate::db::{DbError, Tx, sql, sql_by_engine};
 use crate::events::{self, NotificationChanged};
 use crate::outbox::{self, NewEvent};
 use crate::time::Time;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A row after a change, as others are told of it.
@@ -80,64 +81,104 @@ pub(in crate::notification) struct Change {
     pub(in crate::notification) taken_by: Vec<String>,
 }
 
-/// Changes a row; false when it is not as expected, and nothing was written.
+/// Changes rows that are as expected, each with its attempt and its event; the others stay as they are.
 pub(in crate::notification) async fn change(
     tx: &mut Tx,
     now_us: i64,
-    expected: Expected,
-    change: Change,
-) -> Result<bool, DbError> {
-    let lease_us = match expected {
-        Expected::Queued => None,
-        Expected::Leased(lease_us) => Some(lease_us),
-    };
-    let taken_by = json(&change.taken_by)?;
+    changes: &[(Expected, Change)],
+) -> Result<(), DbError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = changes
+        .iter()
+        .map(|(expected, change)| {
+            let lease_us = match expected {
+                Expected::Queued => None,
+                Expected::Leased(lease_us) => Some(lease_us),
+            };
+            (
+                change.id.as_simple().to_string(),
+                change.status.name(),
+                &change.reason,
+                change.due_us,
+                &change.provider_id,
+                &change.taken_by,
+                lease_us,
+            )
+        })
+        .collect();
     // By its key: a plan that PostgreSQL makes while the table is empty, and keeps, would walk the index of all
-    // that is queued instead (`EXPLAIN` shows it). `status || ''` does not fit that index.
-    let row: Option<Changed> = crate::db::sql_by_engine(
-        "update notification set status = $2, reason = $3, due_us = coalesce($4, due_us), lease_us = null,
-             provider_id = coalesce($5, provider_id), taken_by = $6::jsonb, version = version + 1, updated_us = $7
-         where id = $1 and status || '' = 'queued' and ($8::bigint is null or lease_us = $8)
-         returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
-        "update notification set status = $2, reason = $3, due_us = coalesce($4, due_us), lease_us = null,
-             provider_id = coalesce($5, provider_id), taken_by = $6, version = version + 1, updated_us = $7
-         where id = $1 and status = 'queued' and ($8 is null or lease_us = $8)
-         returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
+    // that is queued instead (`EXPLAIN` shows it), which `status || ''` does not fit, or the whole table for each
+    // row, for which the list of keys leaves no reason.
+    let changed: Vec<Changed> = sql_by_engine(
+        "update notification set status = u.status, reason = u.reason, due_us = coalesce(u.due_us, notification.due_us),
+             lease_us = null, provider_id = coalesce(u.provider_id, notification.provider_id), taken_by = u.taken_by,
+             version = version + 1, updated_us = $2
+         from (select (value->>0)::uuid as id, value->>1 as status, value->>2 as reason, (value->>3)::bigint as due_us,
+                      value->>4 as provider_id, value->5 as taken_by, (value->>6)::bigint as lease_us
+               from jsonb_array_elements($1::jsonb) as value) as u
+         where notification.id = any (array(select (value->>0)::uuid from jsonb_array_elements($1::jsonb) as value))
+             and notification.id = u.id and notification.status || '' = 'queued'
+             and (u.lease_us is null or notification.lease_us = u.lease_us)
+         returning notification.id, channel, template, notification.status, notification.reason, recipient_id,
+                   request_id, event_id, traceparent, version",
+        "update notification set status = u.status, reason = u.reason, due_us = coalesce(u.due_us, notification.due_us),
+             lease_us = null, provider_id = coalesce(u.provider_id, notification.provider_id), taken_by = u.taken_by,
+             version = version + 1, updated_us = $2
+         from (select unhex(value->>0) as id, value->>1 as status, value->>2 as reason, value->>3 as due_us,
+                      value->>4 as provider_id, value->5 as taken_by, value->>6 as lease_us
+               from json_each($1)) as u
+         where notification.id = u.id and notification.status = 'queued'
+             and (u.lease_us is null or notification.lease_us = u.lease_us)
+         returning notification.id, channel, template, notification.status, notification.reason, recipient_id,
+                   request_id, event_id, traceparent, version",
     )
-    .bind(change.id)
-    .bind(change.status.name().to_owned())
-    .bind(change.reason)
-    .bind(change.due_us)
-    .bind(change.provider_id)
-    .bind(taken_by)
+    .bind(json(&rows)?)
     .bind(now_us)
-    .bind(lease_us)
-    .fetch_optional(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
-    let Some(row) = row else {
-        return Ok(false);
-    };
-    attempt(tx, now_us, &row, change.outcome, change.detail).await?;
-    tell(tx, now_us, &[row]).await?;
-    Ok(true)
+    let said: HashMap<Uuid, &Change> = changes
+        .iter()
+        .map(|(_, change)| (change.id, change))
+        .collect();
+    let attempts: Vec<Attempt<'_>> = changed
+        .iter()
+        .filter_map(|row| {
+            let change = said.get(&row.id)?;
+            Some((row, change.outcome, change.detail.as_deref()))
+        })
+        .collect();
+    attempt(tx, now_us, &attempts).await?;
+    tell(tx, now_us, &changed).await
 }
 
+/// An attempt: the row as it is after it, what it is called, and what it says.
+pub(super) type Attempt<'a> = (&'a Changed, &'a str, Option<&'a str>);
+
+/// Notes attempts.
 pub(super) async fn attempt(
     tx: &mut Tx,
     now_us: i64,
-    row: &Changed,
-    outcome: &'static str,
-    detail: Option<String>,
+    attempts: &[Attempt<'_>],
 ) -> Result<(), DbError> {
-    sql(
-        "insert into attempt (notification_id, number, at_us, outcome, detail) values ($1, $2, $3, $4, $5)
+    let rows: Vec<_> = attempts
+        .iter()
+        .map(|(row, outcome, detail)| {
+            (row.id.as_simple().to_string(), row.version, outcome, detail)
+        })
+        .collect();
+    sql_by_engine(
+        "insert into attempt (notification_id, number, at_us, outcome, detail)
+         select (value->>0)::uuid, (value->>1)::bigint, $2, value->>2, value->>3
+         from jsonb_array_elements($1::jsonb) as value
+         on conflict do nothing",
+        "insert into attempt (notification_id, number, at_us, outcome, detail)
+         select unhex(value->>0), value->>1, $2, value->>2, value->>3 from json_each($1) where true
          on conflict do nothing",
     )
-    .bind(row.id)
-    .bind(row.version)
+    .bind(json(&rows)?)
     .bind(now_us)
-    .bind(outcome.to_owned())
-    .bind(detail)
     .execute(tx)
     .await
     .map(|_| ())
@@ -221,31 +262,50 @@ pub(in crate::notification) async fn told_later(
     .fetch_optional(&mut *tx)
     .await?;
     if let Some(row) = row {
-        attempt(tx, now_us, &row, told.status.name(), told.reason).await?;
+        let said = (&row, told.status.name(), told.reason.as_deref());
+        attempt(tx, now_us, &[said]).await?;
         tell(tx, now_us, &[row]).await?;
     }
     Ok(true)
 }
 
-/// Keeps what a channel without settings would have sent, until [`trim_logged`].
+/// What a channel without settings would have sent.
+#[derive(Debug, Clone)]
+pub(in crate::notification) struct Logged {
+    pub(in crate::notification) id: Uuid,
+    pub(in crate::notification) address: String,
+    pub(in crate::notification) rendered: Rendered,
+}
+
+/// Keeps it until [`trim_logged`].
 pub(in crate::notification) async fn keep_logged(
     tx: &mut Tx,
     now_us: i64,
-    id: Uuid,
     channel: &'static str,
-    address: String,
-    rendered: Rendered,
+    logged: &[&Logged],
 ) -> Result<(), DbError> {
-    sql(
+    let rows: Vec<_> = logged
+        .iter()
+        .map(|one| {
+            let Rendered { subject, body, .. } = &one.rendered;
+            (one.id.as_simple().to_string(), &one.address, subject, body)
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sql_by_engine(
         "insert into logged_message (notification_id, at_us, channel, address, subject, body)
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+         select (value->>0)::uuid, $2, $3, value->>1, value->>2, value->>3
+         from jsonb_array_elements($1::jsonb) as value
+         on conflict do nothing",
+        "insert into logged_message (notification_id, at_us, channel, address, subject, body)
+         select unhex(value->>0), $2, $3, value->>1, value->>2, value->>3 from json_each($1) where true
+         on conflict do nothing",
     )
-    .bind(id)
+    .bind(json(&rows)?)
     .bind(now_us)
     .bind(channel.to_owned())
-    .bind(address)
-    .bind(rendered.subject)
-    .bind(rendered.body)
     .execute(tx)
     .await
     .map(|_| ())

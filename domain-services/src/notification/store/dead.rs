@@ -68,7 +68,7 @@ pub(in crate::notification) async fn replay(tx: &mut Tx, id: Uuid) -> Result<boo
     let Some(row) = row else {
         return Ok(false);
     };
-    attempt(tx, now_us, &row, "replayed", None).await?;
+    attempt(tx, now_us, &[(&row, "replayed", None)]).await?;
     Ok(true)
 }
 
@@ -87,7 +87,7 @@ pub(in crate::notification) async fn discard(tx: &mut Tx, id: Uuid) -> Result<bo
     let Some(row) = row else {
         return Ok(false);
     };
-    attempt(tx, now_us, &row, "cancelled", Some("discarded".to_owned())).await?;
+    attempt(tx, now_us, &[(&row, "cancelled", Some("discarded"))]).await?;
     tell(tx, now_us, &[row]).await?;
     Ok(true)
 }

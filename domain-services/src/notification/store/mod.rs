@@ -19,8 +19,8 @@ mod purge;
 pub(super) use asked::{Asked, Insertion, find_report, insert_asked, logged};
 pub(super) use books::{finalized, read_books, submitted, withdrawn, write_books};
 pub(super) use change::{
-    Change, Expected, PutBack, ToldLater, change, drop_tokens, keep_logged, put_back, told_later,
-    trim_logged,
+    Change, Expected, Logged, PutBack, ToldLater, change, drop_tokens, keep_logged, put_back,
+    told_later, trim_logged,
 };
 pub(super) use claim::{Facts, Row, claim, facts, is_due};
 pub(super) use dead::{DeadRow, dead_letter, dead_letters, discard, replay};
