@@ -7,7 +7,7 @@ use domain_services::audit::tree::{Frontier, leaf_hash};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, FromRow, PgConnection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -94,7 +94,7 @@ impl Data {
         let published = self
             .told("select id, type, actor_id from outbox where published_us is not null order by seq desc")
             .await;
-        let leaves = self.leaves().await;
+        let leaves = self.leaves_of(&published).await;
         let mut of_events: BTreeMap<Uuid, &Leaf> = BTreeMap::new();
         for leaf in &leaves {
             let twice = of_events.insert(leaf.event_id, leaf);
@@ -113,6 +113,19 @@ impl Data {
             let told = all.get(&id);
             let (kind, actor) = told.unwrap_or_else(|| panic!("a leaf of nothing: {leaf:?}"));
             assert_eq!((&leaf.action, leaf.actor_id), (kind, *actor), "{leaf:?}");
+        }
+    }
+
+    /// The leaves, once there is one of each of these events: a broker may be on its way with them.
+    async fn leaves_of<T>(&self, published: &BTreeMap<Uuid, T>) -> Vec<Leaf> {
+        let start = Instant::now();
+        loop {
+            let leaves = self.leaves().await;
+            let heard: BTreeSet<Uuid> = leaves.iter().map(|leaf| leaf.event_id).collect();
+            if published.keys().all(|id| heard.contains(id)) || start.elapsed() > PATIENCE {
+                return leaves;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 

@@ -1,12 +1,13 @@
 //! `kill -9` of the server in mid-load, again and again: events match what was committed one to one.
 
 use super::{CASES, SUBMITTED, WAITING, check_topic, sales};
+use crate::crash_notify;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tests::{Broker, Engine, PATIENCE, Phone, Process, Since, long_run};
+use tests::{Broker, Engine, Phone, Process, Since, long_run};
 use uuid::Uuid;
 
 const APPROVED: &str = "select count(*) from outbox where type = 'approval.level_approved'";
@@ -98,7 +99,7 @@ async fn killed_in_mid_load(engine: Engine) {
     let requests = "select count(distinct key) from outbox where type = 'approval.level_approved'";
     let number = server.count("approval", requests).await;
     server.wait_count("request", advanced, number).await;
-    every_event_is_one_leaf(&server).await;
+    server.check_ledger().await;
     for service in ["request", "approval"] {
         twice += check_topic(&server, broker, &prefix, service).await;
     }
@@ -121,27 +122,6 @@ async fn killed_in_mid_load(engine: Engine) {
     server.stop().await;
 }
 
-/// What any service tells comes to the audit log: as many leaves as there are events.
-async fn every_event_is_one_leaf(server: &Process) {
-    let begun = tokio::time::Instant::now();
-    loop {
-        let mut events = 0;
-        for service in ["user", "catalog", "request", "approval", "notification"] {
-            events += server.count(service, "select count(*) from outbox").await;
-        }
-        let leaves = server.count("audit", "select count(*) from leaf").await;
-        if leaves == events {
-            return;
-        }
-        // Messages are still on their way, and tell of it.
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "{leaves} leaves of {events} events"
-        );
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_mid_load_on_postgres() {
     Box::pin(killed_in_mid_load(Engine::Postgres)).await;
@@ -150,4 +130,20 @@ async fn killed_in_mid_load_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_mid_load_on_sqlite() {
     Box::pin(killed_in_mid_load(Engine::Sqlite)).await;
+}
+
+async fn killed_while_people_are_told(engine: Engine) {
+    let (variables, _) = Broker::shared().await.variables_of_a_node();
+    let server = Process::start_over(engine, variables).await;
+    crash_notify::killed_while_people_are_told(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_people_are_told_on_postgres() {
+    Box::pin(killed_while_people_are_told(Engine::Postgres)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_people_are_told_on_sqlite() {
+    Box::pin(killed_while_people_are_told(Engine::Sqlite)).await;
 }
