@@ -120,6 +120,8 @@ impl Reader {
             .set("session.timeout.ms", "10000")
             .set("heartbeat.interval.ms", "2000")
             .set("fetch.error.backoff.ms", "100")
+            // A topic that a broker did not show yet is found so much later, not after five minutes.
+            .set("topic.metadata.refresh.interval.ms", "10000")
             // What is fetched ahead: four batches, not the 64 MiB of the default.
             .set("queued.min.messages", "2000")
             .set("queued.max.messages.kbytes", "16384");

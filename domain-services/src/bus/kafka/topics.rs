@@ -4,14 +4,17 @@ use super::{Kafka, watch::Ear};
 use crate::bus::Topic;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataPartition;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Where parked events are told of.
 pub(super) const DEAD_LETTERS: &str = "athena.dead-letter.v1";
 /// The largest event: a batch's drafts are one.
 pub(super) const MESSAGE_MAX: &str = "8388608";
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Why the topics are not there.
 #[derive(Debug, thiserror::Error)]
@@ -67,16 +70,40 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
         Ok(made) => made.into_iter().try_for_each(made_or_there),
         Err(error) => Err(error.into()),
     };
-    let Err(error) = outcome else {
-        return Ok(());
-    };
-    // Who may not make topics may still use those that an operator has made.
     let names = names.into_iter().map(|(name, _)| name).collect();
-    let all_there = tokio::task::spawn_blocking(move || all_there(&admin, names));
-    match all_there.await {
-        Ok(Ok(true)) => Ok(()),
-        _ => Err(error),
+    // Who may not make topics may still use those that an operator has made.
+    let wait_max = if outcome.is_ok() {
+        ANSWER_MAX
+    } else {
+        Duration::ZERO
+    };
+    let shown = tokio::task::spawn_blocking(move || wait_until_shown(&admin, names, wait_max));
+    match shown.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => outcome.and(Err(error)),
+        Err(_) => outcome,
     }
+}
+
+/// Waits until brokers show the topics. One that was made is known to the controller first, and a consumer that
+/// subscribes to several of which one is not shown yet hears nothing of that one until it asks again, minutes
+/// later (librdkafka issue 3615).
+fn wait_until_shown(
+    admin: &AdminClient<Ear>,
+    names: Vec<String>,
+    wait_max: Duration,
+) -> Result<(), TopicError> {
+    let begun = Instant::now();
+    for name in names {
+        while !is_shown(admin, &name)? {
+            if begun.elapsed() >= wait_max {
+                let code = RDKafkaErrorCode::UnknownTopicOrPartition;
+                return Err(TopicError::Refused { name, code });
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+    Ok(())
 }
 
 fn made_or_there(made: TopicResult) -> Result<(), TopicError> {
@@ -90,15 +117,11 @@ fn made_or_there(made: TopicResult) -> Result<(), TopicError> {
     }
 }
 
-fn all_there(admin: &AdminClient<Ear>, names: Vec<String>) -> Result<bool, KafkaError> {
-    for name in names {
-        let found = admin.inner().fetch_metadata(Some(&name), ANSWER_MAX)?;
-        let there = |topic: &rdkafka::metadata::MetadataTopic| {
-            topic.error().is_none() && !topic.partitions().is_empty()
-        };
-        if !found.topics().iter().any(there) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+fn is_shown(admin: &AdminClient<Ear>, name: &str) -> Result<bool, KafkaError> {
+    let found = admin.inner().fetch_metadata(Some(name), ANSWER_MAX)?;
+    let led = |partition: &MetadataPartition| partition.leader() >= 0;
+    Ok(found.topics().iter().any(|topic| {
+        let partitions = topic.partitions();
+        topic.error().is_none() && !partitions.is_empty() && partitions.iter().all(led)
+    }))
 }
