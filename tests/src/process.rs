@@ -275,7 +275,11 @@ impl Process {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("athena ended with {status}: {}", self.log());
             }
-            assert!(start.elapsed() < READY_MAX, "athena is not ready");
+            assert!(
+                start.elapsed() < READY_MAX,
+                "athena is not ready: {}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -16,6 +16,7 @@ const HOLD: &str = "gone=$1; shift; java \"$@\" & echo $!; read _; kill -9 $! 2>
 
 pub(super) struct Jars {
     folder: Option<TempDir>,
+    log: PathBuf,
     shell: Option<Child>,
     pid: u32,
 }
@@ -46,6 +47,7 @@ impl Jars {
             String::from_utf8_lossy(&formatted.stderr)
         );
         Self {
+            log: path.join("kafka.log"),
             folder: Some(folder),
             shell: None,
             pid: 0,
@@ -70,7 +72,7 @@ impl Jars {
     }
 
     fn launch(&mut self, path: &Path, gone: &str) {
-        let log = std::fs::File::create(path.join("kafka.log")).expect("a log");
+        let log = std::fs::File::create(&self.log).expect("a log");
         let mut shell = Command::new("sh")
             .args(["-c", HOLD, "sh", gone])
             .args(options())
@@ -88,6 +90,11 @@ impl Jars {
             .expect("the broker's number");
         self.pid = line.trim().parse().expect("a number");
         self.shell = Some(shell);
+    }
+
+    /// What it has said since it was started last.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// SIGKILL.

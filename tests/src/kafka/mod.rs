@@ -186,8 +186,20 @@ impl Broker {
             {
                 return;
             }
-            assert!(begun.elapsed() < START_MAX, "Kafka does not start");
+            assert!(
+                begun.elapsed() < START_MAX,
+                "Kafka does not start: {}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What it has said; of one in a container, nothing.
+    fn log(&self) -> String {
+        match &self.home {
+            Home::Jars(jars) => jars.log(),
+            Home::Container(_) => String::new(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! The settings of a test's broker, the same wherever it runs.
 
 use super::certificates::Certificates;
+use rand::Rng;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 
 /// What names the cluster.
 pub(super) const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
@@ -9,6 +11,9 @@ pub(super) const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 pub(super) const USER: &str = "athena";
 /// The password.
 pub(super) const PASSWORD: &str = "a password of Kafka";
+
+const PORTS: Range<u16> = 10_000..20_000;
+const TRIES: u32 = 100;
 
 /// Where a broker listens.
 #[derive(Debug, Clone, Copy)]
@@ -24,19 +29,26 @@ pub(super) struct Ports {
 }
 
 impl Ports {
-    /// Four that are free now.
+    /// Four that are free now. Below those that the kernel gives to connections: a broker takes seconds to
+    /// start, and one of its ports would be somebody's by then.
     pub(super) fn free() -> Self {
-        // All at once, so that they differ.
-        let probes =
-            [(); 4].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
-        let [plain, controller, login, mutual] =
-            probes.map(|probe| probe.local_addr().expect("its address").port());
-        Self {
-            plain,
-            controller,
-            login,
-            mutual,
+        let mut random = rand::rng();
+        let mut probes: Vec<TcpListener> = Vec::new();
+        for _ in 0..TRIES {
+            let port = random.random_range(PORTS);
+            probes.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+            // All at once, so that they differ.
+            if let [plain, controller, login, mutual] = &probes[..] {
+                let port = |probe: &TcpListener| probe.local_addr().expect("its address").port();
+                return Self {
+                    plain: port(plain),
+                    controller: port(controller),
+                    login: port(login),
+                    mutual: port(mutual),
+                };
+            }
         }
+        panic!("no four free ports in {TRIES} tries");
     }
 
     /// Those that clients use.
