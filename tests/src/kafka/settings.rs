@@ -1,7 +1,7 @@
 //! The settings of a test's broker, the same wherever it runs.
 
 use super::certificates::Certificates;
-use rand::Rng;
+use domain_services::time::Ids;
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
@@ -32,10 +32,11 @@ impl Ports {
     /// Four that are free now. Below those that the kernel gives to connections: a broker takes seconds to
     /// start, and one of its ports would be somebody's by then.
     pub(super) fn free() -> Self {
-        let mut random = rand::rng();
+        let ids = Ids::default();
         let mut probes: Vec<TcpListener> = Vec::new();
         for _ in 0..TRIES {
-            let port = random.random_range(PORTS);
+            let drawn = u64::from_be_bytes(ids.bytes()) % u64::from(PORTS.end - PORTS.start);
+            let port = PORTS.start + u16::try_from(drawn).expect("a port");
             probes.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
             // All at once, so that they differ.
             if let [plain, controller, login, mutual] = &probes[..] {

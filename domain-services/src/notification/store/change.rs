@@ -111,7 +111,7 @@ pub(in crate::notification) async fn change(
     // By its key: a plan that PostgreSQL makes while the table is empty, and keeps, would walk the index of all
     // that is queued instead (`EXPLAIN` shows it), which `status || ''` does not fit, or the whole table for each
     // row, for which the list of keys leaves no reason.
-    let changed: Vec<Changed> = sql_by_engine(
+    let rows: Vec<Changed> = sql_by_engine(
         "update notification set status = u.status, reason = u.reason, due_us = coalesce(u.due_us, notification.due_us),
              lease_us = null, provider_id = coalesce(u.provider_id, notification.provider_id), taken_by = u.taken_by,
              version = version + 1, updated_us = $2
@@ -142,7 +142,7 @@ pub(in crate::notification) async fn change(
         .iter()
         .map(|(_, change)| (change.id, change))
         .collect();
-    let attempts: Vec<Attempt<'_>> = changed
+    let attempts: Vec<Attempt<'_>> = rows
         .iter()
         .filter_map(|row| {
             let change = said.get(&row.id)?;
@@ -150,7 +150,7 @@ pub(in crate::notification) async fn change(
         })
         .collect();
     attempt(tx, now_us, &attempts).await?;
-    tell(tx, now_us, &changed).await
+    tell(tx, now_us, &rows).await
 }
 
 /// An attempt: the row as it is after it, what it is called, and what it says.
