@@ -163,20 +163,20 @@ struct Writer {
 }
 
 async fn write_loop(mut writer: Writer) {
-    loop {
-        let mut group = Vec::new();
-        if writer.jobs.recv_many(&mut group, GROUP_MAX).await == 0 {
-            break;
-        }
+    let mut group = Vec::new();
+    while !group.is_empty() || writer.jobs.recv_many(&mut group, GROUP_MAX).await > 0 {
         match writer.run_group(&mut group).await {
-            Ok(true) => group.into_iter().for_each(|job| job.answer(Ok(()))),
-            Ok(false) if group.len() == 1 => answer_failed(group, "the write was rolled back"),
-            Ok(false) => {
-                for job in group {
+            Ok(None) => group.drain(..).for_each(|job| job.answer(Ok(()))),
+            Ok(Some(_)) if group.len() == 1 => {
+                answer_failed(&mut group, "the write was rolled back");
+            }
+            // Those behind it have not run: they are the next group.
+            Ok(Some(failed)) => {
+                for job in group.drain(..=failed) {
                     writer.run_alone(job).await;
                 }
             }
-            Err(error) => answer_failed(group, &error.to_string()),
+            Err(error) => answer_failed(&mut group, &error.to_string()),
         }
     }
     if let Some(connection) = writer.connection.take()
@@ -186,25 +186,25 @@ async fn write_loop(mut writer: Writer) {
     }
 }
 
-fn answer_failed(group: Vec<Box<dyn Job>>, why: &str) {
-    for job in group {
+fn answer_failed(group: &mut Vec<Box<dyn Job>>, why: &str) {
+    for job in group.drain(..) {
         job.answer(Err(DbError::Other(why.to_owned())));
     }
 }
 
 impl Writer {
-    /// Runs the group in one transaction. `Ok(false)`: one of it failed and nothing was written.
-    async fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, DbError> {
+    /// Runs the group in one transaction. Where one of it fails, nothing is written, and its place is told.
+    async fn run_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<usize>, DbError> {
         let mut tx = self.begin().await?;
-        let mut well = true;
-        for job in group {
-            well = job.run(&mut tx).await;
-            if !well {
+        let mut failed = None;
+        for (place, job) in group.iter_mut().enumerate() {
+            if !job.run(&mut tx).await {
+                failed = Some(place);
                 break;
             }
         }
-        self.end(tx, well).await?;
-        Ok(well)
+        self.end(tx, failed.is_none()).await?;
+        Ok(failed)
     }
 
     async fn run_alone(&mut self, mut job: Box<dyn Job>) {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -25,7 +26,7 @@ const BATCH_MAX: usize = 500;
 const BATCH_MAX_BYTES: usize = 4 << 20;
 /// Enough to be worth a transaction: so much is not lingered for.
 const LINGER_BYTES: &str = "262144";
-/// How long the rest of an answer may take to be unpacked, where the answer itself was lingered for.
+/// How long the next message of an answer may take to be unpacked, where the answer itself was lingered for.
 const UNPACK: Duration = Duration::from_millis(5);
 /// How long one poll waits: a stop is noticed within it.
 const POLL: Duration = Duration::from_millis(100);
@@ -159,11 +160,8 @@ impl Reader {
     fn gather(&self, client: &BaseConsumer<Placing>) -> Result<Batch, KafkaError> {
         let mut batch = Batch::default();
         let mut wait = POLL;
-        let unpack = if self.consumer.linger().is_zero() {
-            Duration::ZERO
-        } else {
-            UNPACK
-        };
+        let linger = self.consumer.linger();
+        let mut until = None;
         while batch.len() < BATCH_MAX && batch.bytes < BATCH_MAX_BYTES {
             let message = match client.poll(wait) {
                 None => break,
@@ -175,7 +173,9 @@ impl Reader {
                     continue;
                 }
             };
-            wait = unpack;
+            let now = Instant::now();
+            let until = *until.get_or_insert_with(|| now + linger);
+            wait = until.saturating_duration_since(now).min(UNPACK);
             self.kafka.0.watch.seen(true);
             if let Some(topic) = self.topic(message.topic()) {
                 batch.add(topic, &message, self.consumer.as_ref());

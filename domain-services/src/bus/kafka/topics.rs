@@ -4,7 +4,6 @@ use super::{Kafka, watch::Ear};
 use crate::bus::Topic;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::metadata::MetadataPartition;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,6 +13,9 @@ pub(super) const DEAD_LETTERS: &str = "athena.dead-letter.v1";
 /// The largest event: a batch's drafts are one.
 pub(super) const MESSAGE_MAX: &str = "8388608";
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// How long topics may take to be shown by the brokers, one look, and until the next.
+const SHOWN_MAX: Duration = Duration::from_secs(5);
+const LOOK_MAX: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Why the topics are not there.
@@ -71,39 +73,42 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
         Err(error) => Err(error.into()),
     };
     let names = names.into_iter().map(|(name, _)| name).collect();
-    // Who may not make topics may still use those that an operator has made.
     let wait_max = if outcome.is_ok() {
-        ANSWER_MAX
+        SHOWN_MAX
     } else {
         Duration::ZERO
     };
-    let shown = tokio::task::spawn_blocking(move || wait_until_shown(&admin, names, wait_max));
-    match shown.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => outcome.and(Err(error)),
-        Err(_) => outcome,
+    match (outcome, are_shown(admin, names, wait_max).await) {
+        // Who may not make topics may still use those that an operator has made.
+        (_, true) => Ok(()),
+        (Ok(()), false) => {
+            tracing::warn!("brokers do not show all topics yet: events of some may come later");
+            Ok(())
+        }
+        (Err(error), false) => Err(error),
     }
 }
 
-/// Waits until brokers show the topics. One that was made is known to the controller first, and a consumer that
-/// subscribes to several of which one is not shown yet hears nothing of that one until it asks again, minutes
-/// later (librdkafka issue 3615).
-fn wait_until_shown(
-    admin: &AdminClient<Ear>,
-    names: Vec<String>,
-    wait_max: Duration,
-) -> Result<(), TopicError> {
+/// Waits until brokers show the topics; false if they do not in time. One that was made is known to the
+/// controller first, and a consumer that subscribes to several of which one is not shown yet hears nothing of
+/// that one until it asks again, minutes later (librdkafka issue 3615).
+async fn are_shown(admin: AdminClient<Ear>, names: Vec<String>, wait_max: Duration) -> bool {
     let begun = Instant::now();
+    let admin = Arc::new(admin);
     for name in names {
-        while !is_shown(admin, &name)? {
-            if begun.elapsed() >= wait_max {
-                let code = RDKafkaErrorCode::UnknownTopicOrPartition;
-                return Err(TopicError::Refused { name, code });
+        loop {
+            let (admin, name) = (Arc::clone(&admin), name.clone());
+            let shown = tokio::task::spawn_blocking(move || is_shown(&admin, &name));
+            if matches!(shown.await, Ok(Ok(true))) {
+                break;
             }
-            std::thread::sleep(LOOK_AGAIN);
+            if begun.elapsed() >= wait_max {
+                return false;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
-    Ok(())
+    true
 }
 
 fn made_or_there(made: TopicResult) -> Result<(), TopicError> {
@@ -118,10 +123,9 @@ fn made_or_there(made: TopicResult) -> Result<(), TopicError> {
 }
 
 fn is_shown(admin: &AdminClient<Ear>, name: &str) -> Result<bool, KafkaError> {
-    let found = admin.inner().fetch_metadata(Some(name), ANSWER_MAX)?;
-    let led = |partition: &MetadataPartition| partition.leader() >= 0;
-    Ok(found.topics().iter().any(|topic| {
-        let partitions = topic.partitions();
-        topic.error().is_none() && !partitions.is_empty() && partitions.iter().all(led)
-    }))
+    let found = admin.inner().fetch_metadata(Some(name), LOOK_MAX)?;
+    Ok(found
+        .topics()
+        .iter()
+        .any(|topic| topic.error().is_none() && !topic.partitions().is_empty()))
 }

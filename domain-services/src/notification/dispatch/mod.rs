@@ -252,14 +252,16 @@ impl Dispatcher {
             .into_iter()
             .map(|(prepared, told)| self.judge(channel, now_us, prepared, told))
             .collect();
-        let mut outcome = self.write(channel, now_us, noted.clone()).await;
-        if outcome.is_err() && noted.len() > 1 {
-            outcome = Ok(());
-            for one in noted {
-                outcome = self.write(channel, now_us, vec![one]).await.and(outcome);
+        match self.write(channel, now_us, noted.clone()).await {
+            Err(error) if !error.is_unavailable() && noted.len() > 1 => {
+                let mut outcome = Ok(());
+                for one in noted {
+                    outcome = self.write(channel, now_us, vec![one]).await.and(outcome);
+                }
+                outcome
             }
+            outcome => outcome,
         }
-        outcome
     }
 
     fn judge(

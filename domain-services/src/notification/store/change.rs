@@ -2,7 +2,7 @@
 
 use super::super::model::{Rendered, Status};
 use super::json;
-use crate::db::{DbError, Tx, sql, sql_by_engine};
+use crate::db::{DbError, IdList, Tx, sql, sql_by_engine};
 use crate::events::{self, NotificationChanged};
 use crate::outbox::{self, NewEvent};
 use crate::time::Time;
@@ -89,6 +89,15 @@ pub(in crate::notification) async fn change(
 ) -> Result<(), DbError> {
     if changes.is_empty() {
         return Ok(());
+    }
+    if !tx.is_sqlite() {
+        // In the order in which a consumer locks what it may have to take back: else the two wait for each other.
+        sql("select id from notification where id = any($1) order by id for update")
+            .bind(IdList(
+                changes.iter().map(|(_, change)| change.id).collect(),
+            ))
+            .execute(&mut *tx)
+            .await?;
     }
     let rows: Vec<_> = changes
         .iter()
@@ -209,8 +218,10 @@ pub(in crate::notification) async fn put_back(tx: &mut Tx, back: PutBack) -> Res
 /// Forgets tokens that the push service does not know any more.
 pub(in crate::notification) async fn drop_tokens(
     tx: &mut Tx,
-    tokens: Vec<String>,
+    mut tokens: Vec<String>,
 ) -> Result<(), DbError> {
+    // Two nodes that drop the same ones take them in one order.
+    tokens.sort_unstable();
     for token in tokens {
         sql("delete from push_token where token = $1")
             .bind(token)
