@@ -30,6 +30,23 @@ pub(super) enum TopicError {
     },
 }
 
+/// An admin client whose end is waited for by a thread of its own: it waits for librdkafka's threads, and
+/// whoever makes the topics has all consumers and relays waiting behind it.
+struct Admin(Option<AdminClient<Ear>>);
+
+impl Admin {
+    fn client(&self) -> Result<&AdminClient<Ear>, KafkaError> {
+        self.0.as_ref().ok_or(KafkaError::Canceled)
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        std::thread::spawn(move || drop(client));
+    }
+}
+
 /// Makes what is missing; a topic that is there is left as it is, with whatever settings an operator gave it.
 pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
     let settings = &kafka.0.settings;
@@ -37,7 +54,7 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
         watch: Arc::clone(&kafka.0.watch),
         consumer: None,
     };
-    let admin: AdminClient<Ear> = kafka.client().create_with_context(context)?;
+    let admin = Arc::new(Admin(Some(kafka.client().create_with_context(context)?)));
     let replication = settings.replication;
     let mut names: Vec<(String, bool)> = Topic::ALL
         .map(|topic| (kafka.name(topic), topic.is_compacted()))
@@ -68,7 +85,7 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
     let options = AdminOptions::new()
         .request_timeout(Some(ANSWER_MAX))
         .operation_timeout(Some(ANSWER_MAX));
-    let outcome = match admin.create_topics(&new, &options).await {
+    let outcome = match admin.client()?.create_topics(&new, &options).await {
         Ok(made) => made.into_iter().try_for_each(made_or_there),
         Err(error) => Err(error.into()),
     };
@@ -80,7 +97,10 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
     };
     match (outcome, are_shown(admin, names, wait_max).await) {
         // Who may not make topics may still use those that an operator has made.
-        (_, true) => Ok(()),
+        (_, true) => {
+            tracing::info!("the topics are there");
+            Ok(())
+        }
         (Ok(()), false) => {
             tracing::warn!("brokers do not show all topics yet: events of some may come later");
             Ok(())
@@ -92,9 +112,8 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
 /// Waits until brokers show the topics; false if they do not in time. One that was made is known to the
 /// controller first, and a consumer that subscribes to several of which one is not shown yet hears nothing of
 /// that one until it asks again, minutes later (librdkafka issue 3615).
-async fn are_shown(admin: AdminClient<Ear>, names: Vec<String>, wait_max: Duration) -> bool {
+async fn are_shown(admin: Arc<Admin>, names: Vec<String>, wait_max: Duration) -> bool {
     let begun = Instant::now();
-    let admin = Arc::new(admin);
     for name in names {
         loop {
             let (admin, name) = (Arc::clone(&admin), name.clone());
@@ -122,8 +141,11 @@ fn made_or_there(made: TopicResult) -> Result<(), TopicError> {
     }
 }
 
-fn is_shown(admin: &AdminClient<Ear>, name: &str) -> Result<bool, KafkaError> {
-    let found = admin.inner().fetch_metadata(Some(name), LOOK_MAX)?;
+fn is_shown(admin: &Admin, name: &str) -> Result<bool, KafkaError> {
+    let found = admin
+        .client()?
+        .inner()
+        .fetch_metadata(Some(name), LOOK_MAX)?;
     Ok(found
         .topics()
         .iter()
