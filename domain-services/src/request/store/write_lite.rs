@@ -1,6 +1,6 @@
 //! The write on SQLite: a handful of statements, run by the writer inside its transaction. Records,
 //! which are many, are bound value by value; the other rows are one JSON argument a statement (blobs
-//! as hexadecimal text), which costs SQLite half as much again as the row itself.
+//! as hexadecimal text): unpacking the records' JSON was a third of the writer's time.
 
 use super::super::model::Stored;
 use super::super::rules::Decision;
