@@ -31,8 +31,8 @@ const GROUP_MAX: usize = 64;
 /// Pages that one reader keeps, in KiB (negative: SQLite's way of saying KiB). Every service has several
 /// readers, and the default of 2 MiB each would fill the process with copies of the system's page cache.
 const READER_CACHE: &str = "-512";
-/// Readers of one service at most. A read is a few pages of a file that the system holds in memory: more
-/// readers than cores do nothing sooner, and each is a thread with a heap and a cache of its own.
+/// Readers of one service at most. A read is a few pages of a file that the system holds in memory, and each
+/// reader is a thread with a heap and a cache of its own; who has cores for more has PostgreSQL.
 const READERS_MAX: usize = 4;
 /// Writes that may wait before callers are held back.
 const QUEUE_MAX: usize = 1024;

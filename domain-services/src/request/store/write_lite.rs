@@ -76,7 +76,7 @@ pub(super) struct Encoded {
     expected: Option<i64>,
     now_us: i64,
     traceparent: Option<Arc<str>>,
-    records: Vec<(&'static str, SqliteArguments)>,
+    records: Arc<[(&'static str, SqliteArguments)]>,
     commands: Option<Arc<str>>,
     history: Option<Arc<str>>,
     events: Option<Arc<str>>,
@@ -152,7 +152,7 @@ impl Encoded {
         if moved == 0 {
             return Ok(Written::Lost);
         }
-        for (statement, arguments) in &self.records {
+        for (statement, arguments) in &*self.records {
             sql_lite(statement, arguments.clone())
                 .execute(&mut *tx)
                 .await?;
