@@ -206,6 +206,18 @@ fn cast_line(event: &Event, cast: &ApprovalCast) -> StoryLine {
     }
 }
 
+/// What one fact led to has one time, and may come in several deliveries: its lines are in the order in which
+/// the approval service tells them, first the vote, then level by level, and of a level the seal last.
+fn position(event: &Event, level: u8) -> i32 {
+    const OF_A_FACT: i64 = 16;
+    let within = match event.kind.as_str() {
+        events::LEVEL_APPROVED | events::LEVEL_REJECTED => 2 * i64::from(level),
+        events::LEVEL_SEALED => 2 * i64::from(level) + 1,
+        _ => 0,
+    };
+    i32::try_from(event.version.saturating_mul(OF_A_FACT) + within).unwrap_or(i32::MAX)
+}
+
 fn level_line(
     event: &Event,
     level: &LevelChanged,
@@ -220,6 +232,7 @@ fn level_line(
         event: name,
         code: "",
         at_us: level.at.0,
+        position: position(event, level.level),
         actor_id: Uuid::nil(),
         detail,
     }
@@ -232,6 +245,7 @@ fn final_line(event: &NewEvent) -> StoryLine {
         event: "finalized",
         code: "",
         at_us: event.version,
+        position: i32::MAX,
         actor_id: Uuid::nil(),
         detail: json!({ "outcome": event.data["outcome"] }),
     }

@@ -22,6 +22,7 @@ mod crash_votes;
 mod create;
 mod crossing;
 mod deferred;
+mod deliveries;
 mod dissent;
 mod envelope;
 mod journey;

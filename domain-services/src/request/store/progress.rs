@@ -16,6 +16,8 @@ pub(in crate::request) struct StoryLine {
     pub(in crate::request) event: &'static str,
     pub(in crate::request) code: &'static str,
     pub(in crate::request) at_us: i64,
+    /// Its place among the lines of one time.
+    pub(in crate::request) position: i32,
     pub(in crate::request) actor_id: Uuid,
     pub(in crate::request) detail: serde_json::Value,
 }
@@ -197,14 +199,14 @@ async fn story(tx: &mut Tx, lines: &[StoryLine]) -> Result<(), DbError> {
     if lines.is_empty() {
         return Ok(());
     }
-    let rows = lines.iter().enumerate().map(|(position, line)| {
+    let rows = lines.iter().map(|line| {
         (
             line.request_id.simple(),
             line.event_id.simple(),
             line.event,
             line.code,
             line.at_us,
-            position,
+            line.position,
             line.actor_id.simple(),
             line.detail.to_string(),
         )
