@@ -42,6 +42,7 @@ mod process;
 mod reply;
 mod server;
 mod setup;
+mod stuck;
 mod votes;
 
 pub use actor::Actor;

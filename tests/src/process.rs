@@ -5,6 +5,7 @@ use crate::actor::Actor;
 use crate::database::{Data, Engine};
 use crate::kafka::Variables;
 use crate::server::http_client;
+use crate::stuck;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
@@ -32,6 +33,8 @@ const FIRST_ADMIN: First = ("ATHENA_ADMIN_PASSWORD", "a first admin");
 
 /// A start may take so long in a test on a loaded machine before it is given up.
 const READY_MAX: Duration = Duration::from_mins(2);
+/// How long one look at a server that starts may take.
+const ASK_MAX: Duration = Duration::from_secs(10);
 
 impl Process {
     /// Starts the binary on a copy of the demo organisation.
@@ -266,7 +269,9 @@ impl Process {
         let start = Instant::now();
         let url = format!("{}/readyz", self.url());
         loop {
-            if let Ok(answer) = self.client.get(&url).send().await
+            // It listens before it serves: who asks early waits.
+            let asked = self.client.get(&url).timeout(ASK_MAX).send().await;
+            if let Ok(answer) = asked
                 && answer.status() == 200
             {
                 self.ready_after = start.elapsed();
@@ -275,11 +280,10 @@ impl Process {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("athena ended with {status}: {}", self.log());
             }
-            assert!(
-                start.elapsed() < READY_MAX,
-                "athena is not ready: {}",
-                self.log()
-            );
+            if start.elapsed() >= READY_MAX {
+                let stuck = stuck::described(self.id(), self.postgres_url().as_deref()).await;
+                panic!("athena is not ready: {}\n{stuck}", self.log());
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

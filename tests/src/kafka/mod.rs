@@ -240,6 +240,10 @@ fn under_a_prefix(brokers: String) -> (Variables, String) {
         ("ATHENA_KAFKA_BROKERS", brokers),
         ("ATHENA_KAFKA_TOPIC_PREFIX", prefix.clone()),
         ("ATHENA_KAFKA_PARTITIONS", "3".to_owned()),
+        (
+            "ATHENA_LOG",
+            "info,librdkafka=debug,domain_services::bus=debug".to_owned(),
+        ),
     ];
     (variables, prefix)
 }

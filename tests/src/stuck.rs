@@ -1,0 +1,69 @@
+//! What a server that does not come is at.
+
+use sqlx::{Connection, PgConnection};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Its threads, and on `PostgreSQL` its connections and its events, for whoever reads a failed run.
+pub(crate) async fn described(process: u32, database: Option<&str>) -> String {
+    let mut said = threads(process);
+    if let Some(url) = database {
+        let asked = tokio::time::timeout(Duration::from_secs(10), rows(url)).await;
+        said += &match asked {
+            Ok(Ok(rows)) => rows,
+            Ok(Err(error)) => format!("its database: {error}\n"),
+            Err(_) => "its database does not answer\n".to_owned(),
+        };
+    }
+    said
+}
+
+/// What each thread waits for: in Rust's words where a debugger is there, else in the kernel's.
+fn threads(process: u32) -> String {
+    let debugger = Command::new("gdb")
+        .args(["-p", &process.to_string(), "-batch", "-nx"])
+        .args(["-ex", "thread apply all bt 30"])
+        .output();
+    if let Ok(output) = debugger {
+        return String::from_utf8_lossy(&output.stdout).into_owned();
+    }
+    let read = |file: &Path| std::fs::read_to_string(file).unwrap_or_default();
+    let mut said = String::new();
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let [name, waits] = ["comm", "wchan"].map(|file| read(&thread.path().join(file)));
+        let _ = writeln!(said, "thread {}: {waits}", name.trim());
+    }
+    said
+}
+
+const CONNECTIONS: &str = "select format('%s %s %s, since %s s: %s', application_name, state,
+    coalesce(wait_event, 'runs'), round(extract(epoch from now() - state_change)), left(query, 100))
+    from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+const EVENTS: &str = "select format('%s %s, published %s', type, time_us, published_us)
+    from request.outbox union all select format('%s %s, published %s', type, time_us, published_us)
+    from catalog.outbox union all select format('%s %s, published %s', type, time_us, published_us)
+    from \"user\".outbox union all select format('%s %s, published %s', type, time_us, published_us)
+    from approval.outbox";
+const POSITIONS: &str = "select format('request reads %s %s at %s', topic, partition, next_offset)
+    from request.bus_position union all select format('catalog reads %s %s at %s', topic, partition, next_offset)
+    from catalog.bus_position union all select format('approval reads %s %s at %s', topic, partition, next_offset)
+    from approval.bus_position";
+
+async fn rows(url: &str) -> Result<String, sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    let mut said = String::new();
+    for query in [CONNECTIONS, EVENTS, POSITIONS] {
+        let rows: Vec<(String,)> = sqlx::query_as(query).fetch_all(&mut connection).await?;
+        for (row,) in rows {
+            said += &row;
+            said.push('\n');
+        }
+    }
+    Ok(said)
+}
