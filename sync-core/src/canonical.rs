@@ -9,6 +9,7 @@ use crate::record::Record;
 use crate::value::Value;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
 use std::fmt;
 use std::io::Write;
 use std::str::FromStr;
@@ -54,8 +55,7 @@ fn write_jcs(out: &mut Vec<u8>, value: &serde_json::Value) -> Result<(), JcsErro
         }
         serde_json::Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
-            // Not the order of UTF-8: U+FF5E comes before U+1F600 there, and after it in UTF-16.
-            sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            sorted.sort_by(|(a, _), (b, _)| by_code_units(a, b));
             out.push(b'{');
             for (place, (name, member)) in sorted.into_iter().enumerate() {
                 if place > 0 {
@@ -69,6 +69,16 @@ fn write_jcs(out: &mut Vec<u8>, value: &serde_json::Value) -> Result<(), JcsErro
         }
     }
     Ok(())
+}
+
+/// The order of UTF-16. It is that of UTF-8 but for what lies beyond U+FFFF: U+FF5E comes before U+1F600 in
+/// UTF-8, and after it in UTF-16.
+fn by_code_units(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() {
+        a.cmp(b)
+    } else {
+        a.encode_utf16().cmp(b.encode_utf16())
+    }
 }
 
 fn write_number(out: &mut Vec<u8>, number: &serde_json::Number) -> Result<(), JcsError> {

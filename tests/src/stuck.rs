@@ -13,8 +13,8 @@ pub(crate) async fn described(process: u32, database: Option<&str>) -> String {
         let asked = tokio::time::timeout(Duration::from_secs(10), rows(url)).await;
         said += &match asked {
             Ok(Ok(rows)) => rows,
-            Ok(Err(error)) => format!("its database: {error}\n"),
-            Err(_) => "its database does not answer\n".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its database does not answer".to_owned(),
         };
     }
     said

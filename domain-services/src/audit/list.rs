@@ -58,7 +58,7 @@ macro_rules! by {
             concat!(
                 "select seq, body, hashes from leaf where ",
                 $lite,
-                " and ($2 is null or request_id = $2)",
+                " and ($2 is null or request_id = unhex($2, '-'))",
                 " and ($3 is null or action = $3) and at >= $4 and at < $5 and (at, seq) < ($6, $7)",
                 " order by at desc, seq desc limit $8"
             ),
@@ -92,10 +92,10 @@ async fn rows(db: &Db, filter: &LogFilter, page: PageQuery) -> Result<Vec<LeafRo
     let query = if filter.request_id.is_some() {
         by!(
             "($1::uuid is null or actor_id = $1::uuid) and request_id = $2::uuid",
-            "($1 is null or actor_id = $1) and request_id = $2"
+            "($1 is null or actor_id = unhex($1, '-')) and request_id = unhex($2, '-')"
         )
     } else if filter.user_id.is_some() {
-        by!("actor_id = $1::uuid", "actor_id = $1")
+        by!("actor_id = $1::uuid", "actor_id = unhex($1, '-')")
     } else if filter.action.is_some() {
         by!(
             "$1::uuid is null and action = $3",

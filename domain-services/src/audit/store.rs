@@ -1,11 +1,13 @@
 //! The SQL of the log: leaves and checkpoints are inserted and read, and nothing else.
 
 use super::tree::{Frontier, Hash, Node, frontier};
-use crate::db::{DbError, On, Tx, sql, sql_by_engine, sql_pg};
-use crate::paging::to_hex;
+use crate::db::{DbError, On, Tx, ValueRows, sql, sql_by_engine, sql_lite, sql_pg};
 use sqlx::Arguments;
+use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 /// A leaf about to be written.
 pub(super) struct NewLeaf {
@@ -139,34 +141,48 @@ fn hash_at(seq: i64, stored: &[u8], level: u32) -> Result<Hash, DbError> {
         .ok_or_else(|| DbError::Other(format!("leaf {seq} of the audit log has lost its hashes")))
 }
 
-/// Appends leaves, in one statement however many there are.
+const LEAF_COLUMNS: usize = 3;
+/// Leaves of one statement of SQLite: as many as a delivery has at most.
+const LEAVES_MAX: usize = 512;
+
+static LEAVES: LazyLock<ValueRows> = LazyLock::new(|| {
+    let into = "insert into leaf (seq, body, hashes)";
+    ValueRows::new(into, LEAF_COLUMNS, "", LEAVES_MAX)
+});
+
+/// Appends leaves, in one statement for a delivery.
 pub(super) async fn insert_leaves(tx: &mut Tx, leaves: &[NewLeaf]) -> Result<(), DbError> {
-    let query = if tx.is_sqlite() {
-        let rows: Vec<(i64, &str, String)> = leaves
-            .iter()
-            .map(|leaf| (leaf.seq, leaf.body.as_str(), to_hex(&leaf.hashes)))
-            .collect();
-        sql_by_engine(
-            "",
-            "insert into leaf (seq, body, hashes)
-             select value ->> 0, value ->> 1, unhex(value ->> 2) from json_each($1)",
-        )
-        .bind(serde_json::to_string(&rows).map_err(not_encoded)?)
-    } else {
-        let mut arguments = PgArguments::default();
-        let seqs: Vec<i64> = leaves.iter().map(|leaf| leaf.seq).collect();
-        let bodies: Vec<&str> = leaves.iter().map(|leaf| leaf.body.as_str()).collect();
-        let hashes: Vec<&[u8]> = leaves.iter().map(|leaf| leaf.hashes.as_slice()).collect();
-        arguments.add(seqs).map_err(not_encoded)?;
-        arguments.add(bodies).map_err(not_encoded)?;
-        arguments.add(hashes).map_err(not_encoded)?;
-        sql_pg(
-            "insert into leaf (seq, body, hashes)
-             select * from unnest($1::bigint[], $2::text[], $3::bytea[])",
-            arguments,
-        )
-    };
-    query.execute(tx).await.map(|_| ())
+    if tx.is_sqlite() {
+        for leaves in leaves.chunks(LEAVES_MAX) {
+            let (text, arguments) = leaf_values(leaves).map_err(not_encoded)?;
+            sql_lite(text, arguments).execute(&mut *tx).await?;
+        }
+        return Ok(());
+    }
+    let mut arguments = PgArguments::default();
+    let seqs: Vec<i64> = leaves.iter().map(|leaf| leaf.seq).collect();
+    let bodies: Vec<&str> = leaves.iter().map(|leaf| leaf.body.as_str()).collect();
+    let hashes: Vec<&[u8]> = leaves.iter().map(|leaf| leaf.hashes.as_slice()).collect();
+    arguments.add(seqs).map_err(not_encoded)?;
+    arguments.add(bodies).map_err(not_encoded)?;
+    arguments.add(hashes).map_err(not_encoded)?;
+    let insert = sql_pg(
+        "insert into leaf (seq, body, hashes)
+         select * from unnest($1::bigint[], $2::text[], $3::bytea[])",
+        arguments,
+    );
+    insert.execute(tx).await.map(|_| ())
+}
+
+fn leaf_values(leaves: &[NewLeaf]) -> Result<(&'static str, SqliteArguments), BoxDynError> {
+    let (text, mut arguments) = LEAVES.of(leaves.len())?;
+    for leaf in leaves {
+        arguments.add(leaf.seq)?;
+        arguments.add(leaf.body.as_str())?;
+        arguments.add(leaf.hashes.as_slice())?;
+    }
+    LEAVES.fill(leaves.len(), &mut arguments)?;
+    Ok((text, arguments))
 }
 
 /// The newest checkpoint of at most so many leaves.

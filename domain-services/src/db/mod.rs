@@ -16,6 +16,7 @@ mod query;
 mod rows;
 mod tx;
 mod url;
+mod value_rows;
 
 pub use error::DbError;
 pub use lite::BeforeCommit;
@@ -24,6 +25,7 @@ pub use query::{IdList, On, Query, Row, Val, sql, sql_by_engine, sql_lite, sql_p
 pub use rows::{Borrowed, Rows};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};
+pub(crate) use value_rows::ValueRows;
 
 use crate::time::Ids;
 use futures_util::future::BoxFuture;

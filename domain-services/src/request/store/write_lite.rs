@@ -6,7 +6,7 @@ use super::super::model::Stored;
 use super::super::rules::Decision;
 use super::rows::pack;
 use super::write::{Written, expected, history_at, id_of};
-use crate::db::{DbError, Tx, sql, sql_lite};
+use crate::db::{DbError, Tx, ValueRows, sql, sql_lite};
 use serde::{Serialize, Serializer};
 use sqlx::Arguments;
 use sqlx::sqlite::SqliteArguments;
@@ -21,11 +21,9 @@ on conflict (user_id) do update set at_us = excluded.at_us, clock = max(f.clock,
 where f.at_us = $4";
 
 const RECORDS_INTO: &str = "
-insert into request as r (owner_id, id, at_us, created_us, title, amount_minor, currency, category_id, reason_id, department_id, region, needed_by, justification, stamps, text_state, tombstone, status, revision, chain, submitted_us, final_us, last_op, last_digest)
-select * from (values ";
+insert into request as r (owner_id, id, at_us, created_us, title, amount_minor, currency, category_id, reason_id, department_id, region, needed_by, justification, stamps, text_state, tombstone, status, revision, chain, submitted_us, final_us, last_op, last_digest)";
 
-const RECORDS_BEHIND: &str = ") where column1 is not null
-on conflict (id) do update set
+const RECORDS_BEHIND: &str = "on conflict (id) do update set
     owner_id = case when r.owner_id = excluded.owner_id then r.owner_id end,
     at_us = excluded.at_us, title = excluded.title, amount_minor = excluded.amount_minor, currency = excluded.currency,
     category_id = excluded.category_id, reason_id = excluded.reason_id, department_id = excluded.department_id,
@@ -35,20 +33,11 @@ on conflict (id) do update set
     final_us = excluded.final_us, last_op = excluded.last_op, last_digest = excluded.last_digest";
 
 const RECORD_COLUMNS: usize = 23;
-/// Records of one statement at most, a power of two: more than a batch has.
+/// Records of one statement at most: more than a batch has.
 const RECORDS_MAX: usize = 512;
 
-/// The statement for 1, 2, 4, … [`RECORDS_MAX`] records. SQLite prepares each number anew, so there are
-/// few; what is left over is bound as null and skipped.
-static RECORDS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let row = format!("({})", ["?"; RECORD_COLUMNS].join(","));
-    (0..=RECORDS_MAX.ilog2())
-        .map(|exponent| {
-            let rows = vec![row.as_str(); 1 << exponent].join(",");
-            format!("{RECORDS_INTO}{rows}{RECORDS_BEHIND}")
-        })
-        .collect()
-});
+static RECORDS: LazyLock<ValueRows> =
+    LazyLock::new(|| ValueRows::new(RECORDS_INTO, RECORD_COLUMNS, RECORDS_BEHIND, RECORDS_MAX));
 
 const COMMANDS: &str = "
 insert into command_log (user_id, at_us, op_id, request_id, kind, digest, code, detail)
@@ -195,12 +184,7 @@ fn records(
     owner: Uuid,
     rows: &[&Stored],
 ) -> Result<(&'static str, SqliteArguments), sqlx::error::BoxDynError> {
-    let room = rows.len().next_power_of_two();
-    let statement = RECORDS
-        .get(room.ilog2() as usize)
-        .ok_or("more records than a statement takes")?;
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(room * RECORD_COLUMNS, 0);
+    let (statement, mut arguments) = RECORDS.of(rows.len())?;
     for row in rows {
         let money = row.money();
         arguments.add(owner)?;
@@ -231,8 +215,6 @@ fn records(
         arguments.add(row.last_op.map(|(op, _)| op))?;
         arguments.add(row.last_op.map(|(_, digest)| digest.cast_signed()))?;
     }
-    for _ in 0..(room - rows.len()) * RECORD_COLUMNS {
-        arguments.add(None::<i64>)?;
-    }
+    RECORDS.fill(rows.len(), &mut arguments)?;
     Ok((statement, arguments))
 }
