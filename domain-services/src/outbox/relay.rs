@@ -284,6 +284,7 @@ impl Lead {
                 .fetch_one(&mut connection)
                 .await?;
         self.0 = Some(if leading {
+            tracing::info!(topic = topic.name(), "this node publishes");
             Held::Leading(connection)
         } else {
             Held::Waiting(connection)

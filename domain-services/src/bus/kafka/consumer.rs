@@ -3,6 +3,7 @@
 //! A thread, because librdkafka calls back about partitions while it is polled, and the answer (where to
 //! begin) stands in the database.
 
+use super::stall::{self, Behind, Stall};
 use super::watch::Ear;
 use super::{BACK_OFF, Kafka, message};
 use crate::bus::{Consumer, Delivery, Position, Topic};
@@ -69,22 +70,50 @@ enum ReadError {
     Kafka(#[from] KafkaError),
     #[error(transparent)]
     Topics(#[from] super::topics::TopicError),
+    #[error("nothing comes of {topic} [{partition}], which has events from {next} to {end}")]
+    Stalled {
+        topic: String,
+        partition: i32,
+        next: i64,
+        end: i64,
+    },
+}
+
+impl From<Behind> for ReadError {
+    fn from(behind: Behind) -> Self {
+        let Behind {
+            topic,
+            partition,
+            next,
+            end,
+        } = behind;
+        Self::Stalled {
+            topic,
+            partition,
+            next,
+            end,
+        }
+    }
 }
 
 impl Reader {
     fn work(&self) {
         let mut pause = BACK_OFF.0;
+        let mut stall = Stall::new(Instant::now());
         while !self.stop.is_cancelled() {
-            let Err(error) = self.session(&mut pause) else {
+            let Err(error) = self.session(&mut pause, &mut stall) else {
                 return;
             };
-            tracing::warn!(%error, consumer = self.consumer.name(), "a consumer begins again");
+            let consumer = self.consumer.name();
+            tracing::warn!(%error, consumer, "a consumer begins again");
+            metrics::counter!("athena_kafka_consumer_restarts_total", "consumer" => consumer)
+                .increment(1);
             self.wait(&mut pause);
         }
     }
 
-    /// Reads until `stop`, or until librdkafka gives up.
-    fn session(&self, pause: &mut Duration) -> Result<(), ReadError> {
+    /// Reads until `stop`, until librdkafka gives up, or until it stands still.
+    fn session(&self, pause: &mut Duration, stall: &mut Stall) -> Result<(), ReadError> {
         let ready = self.stop.run_until_cancelled(self.kafka.ready());
         match self.runtime.block_on(ready) {
             None => return Ok(()),
@@ -94,6 +123,7 @@ impl Reader {
         while !self.stop.is_cancelled() {
             let batch = self.gather(&client)?;
             if !batch.is_empty() && self.deliver(&batch.delivery) {
+                stall.something_came();
                 let commit = client.commit(&batch.offsets()?, CommitMode::Async);
                 if let Err(error) = commit {
                     // Lost partitions, for instance. The tables know where we stand.
@@ -101,8 +131,25 @@ impl Reader {
                 }
                 *pause = BACK_OFF.0;
             }
+            self.look(&client, stall)?;
         }
         Ok(())
+    }
+
+    /// Looks now and then whether there is something that does not come. A database or a broker that does
+    /// not answer says nothing about the client.
+    fn look(&self, client: &BaseConsumer<Placing>, stall: &mut Stall) -> Result<(), ReadError> {
+        if !stall.is_due(Instant::now()) {
+            return Ok(());
+        }
+        let behind = match self.runtime.block_on(inbox::positions(self.consumer.db())) {
+            Ok(taken) => stall::behind(client, &taken).unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        match stall.looked(Instant::now(), behind) {
+            Some(behind) => Err(behind.into()),
+            None => Ok(()),
+        }
     }
 
     fn client(&self) -> Result<BaseConsumer<Placing>, KafkaError> {

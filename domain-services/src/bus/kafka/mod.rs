@@ -11,6 +11,7 @@ pub mod message;
 mod producer;
 mod replay;
 mod settings;
+mod stall;
 mod topics;
 mod watch;
 

@@ -1,0 +1,243 @@
+//! Notices a client that stands still: events lie behind where the service stands, and none is brought.
+//!
+//! It was seen twice in hundreds of starts with librdkafka 2.12, right after topics had been made: partitions
+//! given, no error told, and nothing fetched for minutes. A client made anew reads on where the tables say, so
+//! to begin again is safe whatever the reason was.
+
+use crate::bus::Position;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// The longest time between two looks, where beginning again does not help.
+const LOOK_EVERY_MAX: Duration = Duration::from_mins(5);
+/// Looks that find a partition at the same place before its client is given up, where events of others come:
+/// in a backlog they may fill what is fetched ahead. Where none come, one is enough.
+const PATIENCE: u32 = 6;
+/// How long a broker may take to tell the ends of a partition.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// A partition that has more than was brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Behind {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    /// What should have come.
+    pub(super) next: i64,
+    /// Where the partition ends.
+    pub(super) end: i64,
+}
+
+impl Behind {
+    /// Whether the same partition stands at the same place.
+    fn is_at(&self, other: &Self) -> bool {
+        (&self.topic, self.partition, self.next) == (&other.topic, other.partition, other.next)
+    }
+}
+
+/// Kept over the clients of one consumer.
+#[derive(Debug)]
+pub(super) struct Stall {
+    every: Duration,
+    looked_at: Instant,
+    something_came: bool,
+    /// What was behind at the last look, and how much patience that has cost.
+    seen: Vec<(Behind, u32)>,
+}
+
+impl Stall {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            every: LOOK_EVERY,
+            looked_at: now,
+            something_came: false,
+            seen: Vec::new(),
+        }
+    }
+
+    pub(super) fn something_came(&mut self) {
+        self.something_came = true;
+    }
+
+    /// Whether it is time to look.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.looked_at) >= self.every
+    }
+
+    /// Takes what a look found; tells of a partition that has stood at one place for too long: its client is
+    /// to be given up.
+    pub(super) fn looked(&mut self, now: Instant, behind: Vec<Behind>) -> Option<Behind> {
+        self.looked_at = now;
+        let costs = if std::mem::take(&mut self.something_came) {
+            1
+        } else {
+            PATIENCE
+        };
+        let spent = |at: &Behind| {
+            let before = self.seen.iter().find(|(before, _)| before.is_at(at));
+            before.map_or(0, |(_, spent)| spent + costs)
+        };
+        let behind: Vec<_> = behind
+            .into_iter()
+            .map(|at| (spent(&at), at))
+            .map(|(spent, at)| (at, spent))
+            .collect();
+        let stuck = behind.iter().find(|(_, spent)| *spent >= PATIENCE);
+        if let Some((at, _)) = stuck.cloned() {
+            self.every = (self.every * 2).min(LOOK_EVERY_MAX);
+            self.seen.clear();
+            return Some(at);
+        }
+        if behind.is_empty() {
+            self.every = LOOK_EVERY;
+        }
+        self.seen = behind;
+        None
+    }
+}
+
+/// The partitions of this client that have more than the tables say was taken. Asks the brokers: what the
+/// client itself believes is what is in doubt.
+pub(super) fn behind<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    taken: &[Position],
+) -> Result<Vec<Behind>, KafkaError> {
+    let mut behind = Vec::new();
+    for given in client.assignment()?.elements() {
+        let (topic, partition) = (given.topic(), given.partition());
+        let (begin, end) = client.fetch_watermarks(topic, partition, ANSWER_MAX)?;
+        let at = taken
+            .iter()
+            .find(|at| at.topic == topic && at.partition == partition);
+        let next = at.map_or(begin, |at| at.next_offset.max(begin));
+        if next < end {
+            behind.push(Behind {
+                topic: topic.to_owned(),
+                partition,
+                next,
+                end,
+            });
+        }
+    }
+    Ok(behind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+    fn at(partition: i32, next: i64, end: i64) -> Behind {
+        Behind {
+            topic: "t".to_owned(),
+            partition,
+            next,
+            end,
+        }
+    }
+
+    struct Looks {
+        stall: Stall,
+        now: Instant,
+    }
+
+    impl Looks {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self {
+                stall: Stall::new(now),
+                now,
+            }
+        }
+
+        /// The next look, and how long until then.
+        fn look(&mut self, behind: &[Behind]) -> (u64, Option<Behind>) {
+            let begun = self.now;
+            while !self.stall.is_due(self.now) {
+                self.now += Duration::from_secs(1);
+            }
+            let waited = (self.now - begun).as_secs();
+            (waited, self.stall.looked(self.now, behind.to_vec()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_is_given_up_that_brings_nothing_though_there_is_something() {
+        let mut looks = Looks::new();
+        assert_eq!(looks.look(&[]), (10, None));
+        // Written just before the look; then it comes, and more is written.
+        assert_eq!(looks.look(&[at(0, 5, 6)]), (10, None));
+        looks.stall.something_came();
+        assert_eq!(looks.look(&[at(0, 6, 7)]), (10, None));
+        assert_eq!(looks.look(&[at(0, 6, 9)]), (10, Some(at(0, 6, 9))));
+        // The next clients have twice as long, and so on, until something helps.
+        for seconds in [20, 40, 80, 160, 300, 300] {
+            assert_eq!(looks.look(&[at(0, 6, 9)]), (seconds, None));
+            assert_eq!(looks.look(&[at(0, 6, 9)]).1, Some(at(0, 6, 9)));
+        }
+        assert_eq!(looks.look(&[]), (300, None));
+        assert_eq!(looks.look(&[]), (10, None));
+    }
+
+    #[tokio::test]
+    async fn a_partition_may_wait_for_others_but_not_for_ever() {
+        let mut looks = Looks::new();
+        for _ in 0..20 {
+            looks.stall.something_came();
+            assert_eq!(looks.look(&[at(0, 1, 9)]).1, None);
+            for next in 1..=5 {
+                looks.stall.something_came();
+                let both = [at(1, next, 50), at(0, 1, 9)];
+                assert_eq!(looks.look(&both).1, None);
+            }
+            looks.stall.something_came();
+            assert_eq!(looks.look(&[at(0, 2, 9)]).1, None);
+        }
+        for next in 1..=5 {
+            looks.stall.something_came();
+            let both = [at(1, next, 50), at(0, 2, 9)];
+            assert_eq!(looks.look(&both).1, None);
+        }
+        looks.stall.something_came();
+        assert_eq!(looks.look(&[at(0, 2, 9)]).1, Some(at(0, 2, 9)));
+    }
+
+    #[test]
+    fn brokers_tell_what_a_client_has_not_brought() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 2, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .set("group.id", "standing");
+        let producer: BaseProducer = config.create().unwrap();
+        for _ in 0..3 {
+            let record = BaseRecord::<(), str>::to("t").partition(1).payload("x");
+            producer.send(record).unwrap();
+        }
+        producer.flush(Duration::from_secs(10)).unwrap();
+        let client: BaseConsumer = config.create().unwrap();
+        let mut given = TopicPartitionList::new();
+        for partition in 0..2 {
+            given
+                .add_partition_offset("t", partition, Offset::Beginning)
+                .unwrap();
+        }
+        client.assign(&given).unwrap();
+        let taken = |next_offset| {
+            vec![Position {
+                topic: "t".to_owned(),
+                partition: 1,
+                next_offset,
+            }]
+        };
+        assert_eq!(behind(&client, &[]).unwrap(), [at(1, 0, 3)]);
+        assert_eq!(behind(&client, &taken(2)).unwrap(), [at(1, 2, 3)]);
+        assert_eq!(behind(&client, &taken(3)).unwrap(), []);
+    }
+}
