@@ -281,7 +281,8 @@ impl Process {
                 panic!("athena ended with {status}: {}", self.log());
             }
             if start.elapsed() >= READY_MAX {
-                let stuck = stuck::described(self.id(), self.postgres_url().as_deref()).await;
+                let url = self.postgres_url();
+                let stuck = stuck::described(self.id(), url.as_deref(), &self.more).await;
                 panic!("athena is not ready: {}\n{stuck}", self.log());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

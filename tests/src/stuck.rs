@@ -1,5 +1,7 @@
 //! What a server that does not come is at.
 
+use crate::kafka::{Variables, contents};
+use domain_services::bus::Topic;
 use sqlx::{Connection, PgConnection};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,8 +9,9 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Its threads, and on `PostgreSQL` its connections and its events, for whoever reads a failed run.
-pub(crate) async fn described(process: u32, database: Option<&str>) -> String {
+pub(crate) async fn described(process: u32, database: Option<&str>, more: &Variables) -> String {
     let mut said = threads(process);
+    said += &ends(more.clone()).await;
     if let Some(url) = database {
         let asked = tokio::time::timeout(Duration::from_secs(10), rows(url)).await;
         said += &match asked {
@@ -18,6 +21,26 @@ pub(crate) async fn described(process: u32, database: Option<&str>) -> String {
         };
     }
     said
+}
+
+/// Where the topics end, by a client of our own.
+async fn ends(more: Variables) -> String {
+    let value = |name: &str| more.iter().find(|(known, _)| *known == name);
+    let (Some((_, brokers)), Some((_, prefix))) = (
+        value("ATHENA_KAFKA_BROKERS").cloned(),
+        value("ATHENA_KAFKA_TOPIC_PREFIX").cloned(),
+    ) else {
+        return String::new();
+    };
+    let asked = tokio::task::spawn_blocking(move || {
+        let names = Topic::ALL.map(|topic| format!("{prefix}{}", topic.name()));
+        let mut said = String::new();
+        for name in names {
+            let _ = writeln!(said, "{name} ends at {:?}", contents::ends(&brokers, &name));
+        }
+        said
+    });
+    asked.await.unwrap_or_default()
 }
 
 /// What each thread waits for: in Rust's words where a debugger is there, else in the kernel's.
@@ -50,10 +73,11 @@ const EVENTS: &str = "select format('%s %s, published %s', type, time_us, publis
     from catalog.outbox union all select format('%s %s, published %s', type, time_us, published_us)
     from \"user\".outbox union all select format('%s %s, published %s', type, time_us, published_us)
     from approval.outbox";
-const POSITIONS: &str = "select format('request reads %s %s at %s', topic, partition, next_offset)
-    from request.bus_position union all select format('catalog reads %s %s at %s', topic, partition, next_offset)
-    from catalog.bus_position union all select format('approval reads %s %s at %s', topic, partition, next_offset)
-    from approval.bus_position";
+const POSITIONS: &str = "select format('request reads %s [%s] at %s', topic, partition, next_offset)
+    from request.bus_position union all select format('catalog reads %s [%s] at %s', topic, partition, next_offset)
+    from catalog.bus_position union all select format('approval reads %s [%s] at %s', topic, partition, next_offset)
+    from approval.bus_position union all select format('audit reads %s [%s] at %s', topic, partition, next_offset)
+    from audit.bus_position order by 1";
 
 async fn rows(url: &str) -> Result<String, sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;

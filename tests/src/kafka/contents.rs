@@ -20,8 +20,8 @@ pub struct Seen {
     pub value: serde_json::Value,
 }
 
-/// How many messages a topic has taken; none where it does not exist.
-pub(super) fn end(address: &str, topic: &str) -> i64 {
+/// How many messages each partition of a topic has taken; none where it does not exist.
+pub(crate) fn ends(address: &str, topic: &str) -> Vec<i64> {
     let client = client(address);
     let metadata = client
         .fetch_metadata(Some(topic), PATIENCE)
@@ -32,7 +32,7 @@ pub(super) fn end(address: &str, topic: &str) -> i64 {
             let watermarks = client.fetch_watermarks(topic, partition.id(), PATIENCE);
             watermarks.expect("its end").1
         })
-        .sum()
+        .collect()
 }
 
 fn client(address: &str) -> BaseConsumer {

@@ -3,7 +3,7 @@
 
 mod certificates;
 mod container;
-mod contents;
+pub(crate) mod contents;
 mod jars;
 mod settings;
 
@@ -206,7 +206,7 @@ impl Broker {
     /// How many messages a topic has taken; none before it is there.
     pub async fn end(&self, topic: &str) -> i64 {
         let (address, topic) = (self.address(), topic.to_owned());
-        tokio::task::spawn_blocking(move || contents::end(&address, &topic))
+        tokio::task::spawn_blocking(move || contents::ends(&address, &topic).iter().sum())
             .await
             .expect("a thread")
     }

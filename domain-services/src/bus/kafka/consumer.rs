@@ -7,6 +7,7 @@ use super::stall::{self, Behind, Stall};
 use super::watch::Ear;
 use super::{BACK_OFF, Kafka, message};
 use crate::bus::{Consumer, Delivery, Position, Topic};
+use crate::db::Db;
 use crate::inbox;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -136,20 +137,25 @@ impl Reader {
         Ok(())
     }
 
-    /// Looks now and then whether there is something that does not come. A database or a broker that does
-    /// not answer says nothing about the client.
+    /// Looks now and then, beside the reading, whether there is something that does not come. A database or
+    /// a broker that does not answer says nothing about the client.
     fn look(&self, client: &BaseConsumer<Placing>, stall: &mut Stall) -> Result<(), ReadError> {
-        if !stall.is_due(Instant::now()) {
-            return Ok(());
+        let now = Instant::now();
+        if let Some(ended) = stall.ended() {
+            let behind = self.runtime.block_on(ended).unwrap_or_default();
+            if let Some(stuck) = stall.looked(now, behind) {
+                return Err(stuck.into());
+            }
         }
-        let behind = match self.runtime.block_on(inbox::positions(self.consumer.db())) {
-            Ok(taken) => stall::behind(client, &taken).unwrap_or_default(),
-            Err(_) => Vec::new(),
-        };
-        match stall.looked(Instant::now(), behind) {
-            Some(behind) => Err(behind.into()),
-            None => Ok(()),
+        if stall.is_due(now) {
+            let given = client.assignment()?;
+            let given = given.elements().into_iter();
+            let given = given.map(|at| (at.topic().to_owned(), at.partition()));
+            let (kafka, db) = (self.kafka.clone(), self.consumer.db().clone());
+            let look = behind(kafka, db, given.collect());
+            stall.look(self.runtime.spawn(look));
         }
+        Ok(())
     }
 
     fn client(&self) -> Result<BaseConsumer<Placing>, KafkaError> {
@@ -265,6 +271,20 @@ impl Reader {
     fn wait(&self, pause: &mut Duration) {
         wait(&self.runtime, &self.stop, pause);
     }
+}
+
+async fn behind(kafka: Kafka, db: Db, given: Vec<(String, i32)>) -> Vec<Behind> {
+    let Ok(taken) = inbox::positions(&db).await else {
+        return Vec::new();
+    };
+    let asked = tokio::task::spawn_blocking(move || {
+        let looker = kafka.looker()?;
+        stall::behind(&looker, given, &taken)
+    });
+    asked
+        .await
+        .map(Result::unwrap_or_default)
+        .unwrap_or_default()
 }
 
 fn wait(runtime: &Handle, stop: &CancellationToken, pause: &mut Duration) {

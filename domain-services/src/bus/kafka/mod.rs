@@ -22,10 +22,12 @@ pub use watch::Standing;
 use super::Consumer;
 use crate::time::Ids;
 use rdkafka::ClientConfig;
-use std::sync::Arc;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::KafkaError;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
-use watch::Watch;
+use watch::{Ear, Watch};
 
 /// A setting of Kafka's client cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,7 @@ struct Inner {
     watch: Arc<Watch>,
     topics: OnceCell<()>,
     producer: producer::Slot,
+    looker: Mutex<Option<Arc<BaseConsumer<Ear>>>>,
 }
 
 impl std::fmt::Debug for Kafka {
@@ -64,6 +67,7 @@ impl Kafka {
             watch: Arc::default(),
             topics: OnceCell::new(),
             producer: producer::Slot::default(),
+            looker: Mutex::default(),
         }));
         match kafka.producer() {
             Ok(_) => Ok(kafka),
@@ -108,6 +112,21 @@ impl Kafka {
         let made = self.0.topics.get_or_try_init(|| topics::make(self)).await;
         self.0.watch.seen(made.is_ok());
         made.copied()
+    }
+
+    /// A client that only asks where partitions end, one for all consumers.
+    fn looker(&self) -> Result<Arc<BaseConsumer<Ear>>, KafkaError> {
+        let mut slot = self.0.looker.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(looker) = &*slot {
+            return Ok(Arc::clone(looker));
+        }
+        let context = Ear {
+            watch: Arc::clone(&self.0.watch),
+            consumer: None,
+        };
+        let looker = Arc::new(self.client().create_with_context(context)?);
+        *slot = Some(Arc::clone(&looker));
+        Ok(looker)
     }
 
     /// What every client of this cluster is told.

@@ -8,6 +8,7 @@ use crate::bus::Position;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Between two looks.
@@ -46,6 +47,8 @@ pub(super) struct Stall {
     something_came: bool,
     /// What was behind at the last look, and how much patience that has cost.
     seen: Vec<(Behind, u32)>,
+    /// A look that is being taken, where it holds nobody up.
+    taken: Option<JoinHandle<Vec<Behind>>>,
 }
 
 impl Stall {
@@ -55,6 +58,7 @@ impl Stall {
             looked_at: now,
             something_came: false,
             seen: Vec::new(),
+            taken: None,
         }
     }
 
@@ -64,7 +68,16 @@ impl Stall {
 
     /// Whether it is time to look.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.looked_at) >= self.every
+        self.taken.is_none() && now.saturating_duration_since(self.looked_at) >= self.every
+    }
+
+    pub(super) fn look(&mut self, look: JoinHandle<Vec<Behind>>) {
+        self.taken = Some(look);
+    }
+
+    /// The look that was begun, once it has ended.
+    pub(super) fn ended(&mut self) -> Option<JoinHandle<Vec<Behind>>> {
+        self.taken.take_if(|look| look.is_finished())
     }
 
     /// Takes what a look found; tells of a partition that has stood at one place for too long: its client is
@@ -99,23 +112,24 @@ impl Stall {
     }
 }
 
-/// The partitions of this client that have more than the tables say was taken. Asks the brokers: what the
-/// client itself believes is what is in doubt.
+/// The given partitions that have more than the tables say was taken. What the client itself believes is what
+/// is in doubt, so `looker`, another client, asks the brokers; and the client's own questions would wait behind
+/// the answer to its fetch, half a second each.
 pub(super) fn behind<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
+    looker: &BaseConsumer<C>,
+    given: Vec<(String, i32)>,
     taken: &[Position],
 ) -> Result<Vec<Behind>, KafkaError> {
     let mut behind = Vec::new();
-    for given in client.assignment()?.elements() {
-        let (topic, partition) = (given.topic(), given.partition());
-        let (begin, end) = client.fetch_watermarks(topic, partition, ANSWER_MAX)?;
+    for (topic, partition) in given {
+        let (begin, end) = looker.fetch_watermarks(&topic, partition, ANSWER_MAX)?;
         let at = taken
             .iter()
             .find(|at| at.topic == topic && at.partition == partition);
         let next = at.map_or(begin, |at| at.next_offset.max(begin));
         if next < end {
             behind.push(Behind {
-                topic: topic.to_owned(),
+                topic,
                 partition,
                 next,
                 end,
@@ -128,9 +142,9 @@ pub(super) fn behind<C: ConsumerContext>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::ClientConfig;
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
     fn at(partition: i32, next: i64, end: i64) -> Behind {
         Behind {
@@ -212,23 +226,15 @@ mod tests {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("t", 2, 1).unwrap();
         let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", cluster.bootstrap_servers())
-            .set("group.id", "standing");
+        config.set("bootstrap.servers", cluster.bootstrap_servers());
         let producer: BaseProducer = config.create().unwrap();
         for _ in 0..3 {
             let record = BaseRecord::<(), str>::to("t").partition(1).payload("x");
             producer.send(record).unwrap();
         }
         producer.flush(Duration::from_secs(10)).unwrap();
-        let client: BaseConsumer = config.create().unwrap();
-        let mut given = TopicPartitionList::new();
-        for partition in 0..2 {
-            given
-                .add_partition_offset("t", partition, Offset::Beginning)
-                .unwrap();
-        }
-        client.assign(&given).unwrap();
+        let looker: BaseConsumer = config.create().unwrap();
+        let given = || vec![("t".to_owned(), 0), ("t".to_owned(), 1)];
         let taken = |next_offset| {
             vec![Position {
                 topic: "t".to_owned(),
@@ -236,8 +242,8 @@ mod tests {
                 next_offset,
             }]
         };
-        assert_eq!(behind(&client, &[]).unwrap(), [at(1, 0, 3)]);
-        assert_eq!(behind(&client, &taken(2)).unwrap(), [at(1, 2, 3)]);
-        assert_eq!(behind(&client, &taken(3)).unwrap(), []);
+        assert_eq!(behind(&looker, given(), &[]).unwrap(), [at(1, 0, 3)]);
+        assert_eq!(behind(&looker, given(), &taken(2)).unwrap(), [at(1, 2, 3)]);
+        assert_eq!(behind(&looker, given(), &taken(3)).unwrap(), []);
     }
 }
