@@ -50,7 +50,11 @@ fn threads(process: u32) -> String {
         .args(["-ex", "thread apply all bt 30"])
         .output();
     if let Ok(output) = debugger {
-        return String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        // It may not look into a process that it has not started.
+        if said.contains("#0") {
+            return said;
+        }
     }
     let read = |file: &Path| std::fs::read_to_string(file).unwrap_or_default();
     let mut said = String::new();

@@ -37,7 +37,7 @@ const READERS_MAX: usize = 4;
 /// Writes that may wait before callers are held back.
 const QUEUE_MAX: usize = 1024;
 
-/// What the writer keeps in memory (negative: KiB), for most services SQLite's default. A delivery to the
+/// What the writer keeps in memory (negative: KiB), for most services about SQLite's default. A delivery to the
 /// audit log touches four pages a leaf, at random: in the default it would read and write them several times a
 /// transaction.
 fn writer_cache(service: Service) -> &'static str {

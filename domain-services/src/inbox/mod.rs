@@ -111,8 +111,10 @@ async fn take_new<P: Projection>(
         events: Vec::new(),
         ..delivery.clone()
     };
-    take(db, projection, rest).await?.ok();
-    Ok(())
+    match take(db, projection, rest).await? {
+        Ok(()) => Ok(()),
+        Err(Poison(reason)) => Err(DbError::Other(reason).into()),
+    }
 }
 
 fn told(event: &Event, reason: &str) {

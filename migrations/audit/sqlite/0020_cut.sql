@@ -1,7 +1,7 @@
 -- What is filtered by is cut out of the canonical form, whose members are in a fixed order (action, actorId, at,
 -- detail, eventId, key, requestId, seq, traceId): parsing the JSON again for every index cost as much as writing
 -- it. Ids are bytes here, as in every other table. Nothing of a leaf changes, and nothing is written again: the
--- columns are virtual.
+-- columns are virtual. Whoever reads the file with a shell of his own needs SQLite 3.41 for `unhex`.
 drop index leaf_at;
 drop index leaf_action;
 drop index leaf_actor;
@@ -15,7 +15,7 @@ alter table leaf drop column request_id;
 alter table leaf add column at text not null generated always as
     (cast(substr(cast(body as blob), instr(cast(body as blob), x'2c226174223a22') + 7, 27) as text)) virtual;
 alter table leaf add column action text not null generated always as
-    (cast(substr(cast(body as blob), 12, instr(substr(cast(body as blob), 12, 80), x'22') - 1) as text)) virtual;
+    (cast(substr(cast(body as blob), 12, instr(substr(cast(body as blob), 12), x'22') - 1) as text)) virtual;
 -- An id; in `null` there is nothing to decode.
 alter table leaf add column actor_id blob generated always as
     (unhex(substr(cast(body as blob), instr(cast(body as blob), x'226163746f724964223a') + 11, 36), '-')) virtual;

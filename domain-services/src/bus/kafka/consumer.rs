@@ -3,7 +3,7 @@
 //! A thread, because librdkafka calls back about partitions while it is polled, and the answer (where to
 //! begin) stands in the database.
 
-use super::stall::{self, Behind, Stall};
+use super::stall::{self, Behind, Look, Stall};
 use super::watch::Ear;
 use super::{BACK_OFF, Kafka, message};
 use crate::bus::{Consumer, Delivery, Position, Topic};
@@ -11,6 +11,7 @@ use crate::db::Db;
 use crate::inbox;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::producer::Producer as _;
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
@@ -107,8 +108,10 @@ impl Reader {
             };
             let consumer = self.consumer.name();
             tracing::warn!(%error, consumer, "a consumer begins again");
-            metrics::counter!("athena_kafka_consumer_restarts_total", "consumer" => consumer)
-                .increment(1);
+            if matches!(error, ReadError::Stalled { .. }) {
+                metrics::counter!("athena_kafka_consumer_restarts_total", "consumer" => consumer)
+                    .increment(1);
+            }
             self.wait(&mut pause);
         }
     }
@@ -121,8 +124,22 @@ impl Reader {
             Some(ready) => ready?,
         }
         let client = self.client()?;
+        stall.begin(Instant::now());
+        let outcome = self.read(&client, pause, stall);
+        if matches!(outcome, Err(ReadError::Stalled { .. })) {
+            leave(client);
+        }
+        outcome
+    }
+
+    fn read(
+        &self,
+        client: &BaseConsumer<Placing>,
+        pause: &mut Duration,
+        stall: &mut Stall,
+    ) -> Result<(), ReadError> {
         while !self.stop.is_cancelled() {
-            let batch = self.gather(&client)?;
+            let batch = self.gather(client)?;
             if !batch.is_empty() && self.deliver(&batch.delivery) {
                 stall.something_came();
                 let commit = client.commit(&batch.offsets()?, CommitMode::Async);
@@ -132,7 +149,7 @@ impl Reader {
                 }
                 *pause = BACK_OFF.0;
             }
-            self.look(&client, stall)?;
+            self.look(client, stall)?;
         }
         Ok(())
     }
@@ -142,8 +159,8 @@ impl Reader {
     fn look(&self, client: &BaseConsumer<Placing>, stall: &mut Stall) -> Result<(), ReadError> {
         let now = Instant::now();
         if let Some(ended) = stall.ended() {
-            let behind = self.runtime.block_on(ended).unwrap_or_default();
-            if let Some(stuck) = stall.looked(now, behind) {
+            let look = self.runtime.block_on(ended).unwrap_or_default();
+            if let Some(stuck) = stall.looked(now, look) {
                 return Err(stuck.into());
             }
         }
@@ -152,8 +169,7 @@ impl Reader {
             let given = given.elements().into_iter();
             let given = given.map(|at| (at.topic().to_owned(), at.partition()));
             let (kafka, db) = (self.kafka.clone(), self.consumer.db().clone());
-            let look = behind(kafka, db, given.collect());
-            stall.look(self.runtime.spawn(look));
+            stall.look(self.runtime.spawn(look(kafka, db, given.collect())));
         }
         Ok(())
     }
@@ -273,13 +289,23 @@ impl Reader {
     }
 }
 
-async fn behind(kafka: Kafka, db: Db, given: Vec<(String, i32)>) -> Vec<Behind> {
+/// Ends a client that stands still on a thread of its own: it may stand still at that too.
+fn leave(client: BaseConsumer<Placing>) {
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        drop(client);
+        drop(ended);
+    });
+    let _ = end.recv_timeout(LEAVE_MAX);
+}
+
+async fn look(kafka: Kafka, db: Db, given: Vec<(String, i32)>) -> Look {
     let Ok(taken) = inbox::positions(&db).await else {
-        return Vec::new();
+        return Look::default();
     };
     let asked = tokio::task::spawn_blocking(move || {
-        let looker = kafka.looker()?;
-        stall::behind(&looker, given, &taken)
+        let producer = kafka.producer();
+        producer.map(|(_, producer)| stall::look(producer.client(), given, &taken))
     });
     asked
         .await

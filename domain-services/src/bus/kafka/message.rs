@@ -78,6 +78,9 @@ fn event(topic: Topic, message: &impl Message) -> Result<Event, String> {
     };
     let version = text("ce_recordversion")?;
     let value = message.payload().ok_or("it has no value")?;
+    if holds_nul(value) {
+        return Err("its value holds a NUL, which PostgreSQL does not keep".to_owned());
+    }
     let has_actor = headers.contains_key("ce_authid");
     let actor = has_actor.then(|| id("ce_authid")).transpose()?;
     Ok(Event {
@@ -97,6 +100,19 @@ fn event(topic: Topic, message: &impl Message) -> Result<Event, String> {
     })
 }
 
+/// Whether JSON has a `\u0000` in a string: an escape, not a backslash that is one itself.
+fn holds_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = rest.get(place + 1..).unwrap_or_default();
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
 fn key(message: &impl Message) -> Option<Uuid> {
     std::str::from_utf8(message.key()?).ok()?.parse().ok()
 }
@@ -109,6 +125,8 @@ fn stand_in(topic: Topic, message: &impl Message) -> Event {
         message.offset()
     );
     let value = message.payload().map(String::from_utf8_lossy);
+    // PostgreSQL keeps no NUL.
+    let value = value.map(|value| value.replace('\0', "\u{fffd}"));
     let told = serde_json::json!({"place": place, "value": value});
     let id = Uuid::new_v5(&UNREADABLE, place.as_bytes());
     Event {
@@ -121,5 +139,20 @@ fn stand_in(topic: Topic, message: &impl Message) -> Event {
         traceparent: None,
         actor: None,
         data: serde_json::value::to_raw_value(&told).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_nul;
+
+    #[test]
+    fn a_nul_is_told_from_what_looks_like_one() {
+        for with in [r#"{"a":"\u0000"}"#, r#"["\\\u0000"]"#, r#"["\n\u0000"]"#] {
+            assert!(holds_nul(with.as_bytes()), "{with}");
+        }
+        for without in ["", "\\", r#"["\\u0000"]"#, r#"["u0000"]"#, r#"["\u0001"]"#] {
+            assert!(!holds_nul(without.as_bytes()), "{without}");
+        }
     }
 }

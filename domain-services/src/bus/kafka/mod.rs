@@ -22,12 +22,10 @@ pub use watch::Standing;
 use super::Consumer;
 use crate::time::Ids;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::BaseConsumer;
-use rdkafka::error::KafkaError;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
-use watch::{Ear, Watch};
+use watch::Watch;
 
 /// A setting of Kafka's client cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +42,6 @@ struct Inner {
     watch: Arc<Watch>,
     topics: OnceCell<()>,
     producer: producer::Slot,
-    looker: Mutex<Option<Arc<BaseConsumer<Ear>>>>,
 }
 
 impl std::fmt::Debug for Kafka {
@@ -67,7 +64,6 @@ impl Kafka {
             watch: Arc::default(),
             topics: OnceCell::new(),
             producer: producer::Slot::default(),
-            looker: Mutex::default(),
         }));
         match kafka.producer() {
             Ok(_) => Ok(kafka),
@@ -112,21 +108,6 @@ impl Kafka {
         let made = self.0.topics.get_or_try_init(|| topics::make(self)).await;
         self.0.watch.seen(made.is_ok());
         made.copied()
-    }
-
-    /// A client that only asks where partitions end, one for all consumers.
-    fn looker(&self) -> Result<Arc<BaseConsumer<Ear>>, KafkaError> {
-        let mut slot = self.0.looker.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(looker) = &*slot {
-            return Ok(Arc::clone(looker));
-        }
-        let context = Ear {
-            watch: Arc::clone(&self.0.watch),
-            consumer: None,
-        };
-        let looker = Arc::new(self.client().create_with_context(context)?);
-        *slot = Some(Arc::clone(&looker));
-        Ok(looker)
     }
 
     /// What every client of this cluster is told.

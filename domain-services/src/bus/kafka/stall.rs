@@ -5,21 +5,23 @@
 //! to begin again is safe whatever the reason was.
 
 use crate::bus::Position;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// The longest time between two looks, where beginning again does not help.
-const LOOK_EVERY_MAX: Duration = Duration::from_mins(5);
+/// The longest time between two looks, where beginning again does not help. It does not where a partition ends
+/// with what no consumer is given: the mark of a transaction of whoever else writes there.
+const LOOK_EVERY_MAX: Duration = Duration::from_hours(1);
 /// Looks that find a partition at the same place before its client is given up, where events of others come:
-/// in a backlog they may fill what is fetched ahead. Where none come, one is enough.
-const PATIENCE: u32 = 6;
-/// How long a broker may take to tell the ends of a partition.
+/// in a backlog what is fetched ahead may be all theirs for minutes. Where none come, one is enough.
+const PATIENCE: u32 = 30;
+/// How long a broker may take to tell the ends of a partition, and all of them together.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+const ANSWERS_MAX: Duration = Duration::from_secs(5);
 
 /// A partition that has more than was brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub(super) struct Stall {
     /// What was behind at the last look, and how much patience that has cost.
     seen: Vec<(Behind, u32)>,
     /// A look that is being taken, where it holds nobody up.
-    taken: Option<JoinHandle<Vec<Behind>>>,
+    taken: Option<JoinHandle<Look>>,
 }
 
 impl Stall {
@@ -62,6 +64,13 @@ impl Stall {
         }
     }
 
+    /// A new client has its time.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.looked_at = now;
+        self.seen.clear();
+        self.taken = None;
+    }
+
     pub(super) fn something_came(&mut self) {
         self.something_came = true;
     }
@@ -71,19 +80,23 @@ impl Stall {
         self.taken.is_none() && now.saturating_duration_since(self.looked_at) >= self.every
     }
 
-    pub(super) fn look(&mut self, look: JoinHandle<Vec<Behind>>) {
+    pub(super) fn look(&mut self, look: JoinHandle<Look>) {
         self.taken = Some(look);
     }
 
     /// The look that was begun, once it has ended.
-    pub(super) fn ended(&mut self) -> Option<JoinHandle<Vec<Behind>>> {
+    pub(super) fn ended(&mut self) -> Option<JoinHandle<Look>> {
         self.taken.take_if(|look| look.is_finished())
     }
 
     /// Takes what a look found; tells of a partition that has stood at one place for too long: its client is
     /// to be given up.
-    pub(super) fn looked(&mut self, now: Instant, behind: Vec<Behind>) -> Option<Behind> {
+    pub(super) fn looked(&mut self, now: Instant, look: Look) -> Option<Behind> {
         self.looked_at = now;
+        let Look { asked, behind } = look;
+        if asked == 0 {
+            return None;
+        }
         let costs = if std::mem::take(&mut self.something_came) {
             1
         } else {
@@ -112,23 +125,43 @@ impl Stall {
     }
 }
 
+/// What the brokers told.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// Partitions of which they told the end.
+    pub(super) asked: usize,
+    pub(super) behind: Vec<Behind>,
+}
+
 /// The given partitions that have more than the tables say was taken. What the client itself believes is what
-/// is in doubt, so `looker`, another client, asks the brokers; and the client's own questions would wait behind
-/// the answer to its fetch, half a second each.
-pub(super) fn behind<C: ConsumerContext>(
-    looker: &BaseConsumer<C>,
+/// is in doubt, and its own questions would wait behind the answer to its fetch, half a second each; so it is
+/// the producer's client that asks.
+pub(super) fn look<C: ClientContext>(
+    client: &Client<C>,
     given: Vec<(String, i32)>,
     taken: &[Position],
-) -> Result<Vec<Behind>, KafkaError> {
-    let mut behind = Vec::new();
+) -> Look {
+    let started = Instant::now();
+    let mut look = Look::default();
     for (topic, partition) in given {
-        let (begin, end) = looker.fetch_watermarks(&topic, partition, ANSWER_MAX)?;
+        if started.elapsed() > ANSWERS_MAX {
+            break;
+        }
+        // One without a leader says nothing about the others.
+        let (begin, end) = match client.fetch_watermarks(&topic, partition, ANSWER_MAX) {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::debug!(%error, topic, partition, "where a partition ends is not known");
+                continue;
+            }
+        };
+        look.asked += 1;
         let at = taken
             .iter()
             .find(|at| at.topic == topic && at.partition == partition);
         let next = at.map_or(begin, |at| at.next_offset.max(begin));
         if next < end {
-            behind.push(Behind {
+            look.behind.push(Behind {
                 topic,
                 partition,
                 next,
@@ -136,7 +169,7 @@ pub(super) fn behind<C: ConsumerContext>(
             });
         }
     }
-    Ok(behind)
+    look
 }
 
 #[cfg(test)]
@@ -176,7 +209,11 @@ mod tests {
                 self.now += Duration::from_secs(1);
             }
             let waited = (self.now - begun).as_secs();
-            (waited, self.stall.looked(self.now, behind.to_vec()))
+            let look = Look {
+                asked: 2,
+                behind: behind.to_vec(),
+            };
+            (waited, self.stall.looked(self.now, look))
         }
     }
 
@@ -190,21 +227,24 @@ mod tests {
         assert_eq!(looks.look(&[at(0, 6, 7)]), (10, None));
         assert_eq!(looks.look(&[at(0, 6, 9)]), (10, Some(at(0, 6, 9))));
         // The next clients have twice as long, and so on, until something helps.
-        for seconds in [20, 40, 80, 160, 300, 300] {
+        for seconds in [20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600] {
+            looks.stall.begin(looks.now);
             assert_eq!(looks.look(&[at(0, 6, 9)]), (seconds, None));
+            // A look that learnt nothing changes nothing.
+            assert_eq!(looks.stall.looked(looks.now, Look::default()), None);
             assert_eq!(looks.look(&[at(0, 6, 9)]).1, Some(at(0, 6, 9)));
         }
-        assert_eq!(looks.look(&[]), (300, None));
+        assert_eq!(looks.look(&[]), (3_600, None));
         assert_eq!(looks.look(&[]), (10, None));
     }
 
     #[tokio::test]
     async fn a_partition_may_wait_for_others_but_not_for_ever() {
         let mut looks = Looks::new();
-        for _ in 0..20 {
+        for _ in 0..3 {
             looks.stall.something_came();
             assert_eq!(looks.look(&[at(0, 1, 9)]).1, None);
-            for next in 1..=5 {
+            for next in 1..PATIENCE.into() {
                 looks.stall.something_came();
                 let both = [at(1, next, 50), at(0, 1, 9)];
                 assert_eq!(looks.look(&both).1, None);
@@ -212,7 +252,7 @@ mod tests {
             looks.stall.something_came();
             assert_eq!(looks.look(&[at(0, 2, 9)]).1, None);
         }
-        for next in 1..=5 {
+        for next in 1..PATIENCE.into() {
             looks.stall.something_came();
             let both = [at(1, next, 50), at(0, 2, 9)];
             assert_eq!(looks.look(&both).1, None);
@@ -233,8 +273,12 @@ mod tests {
             producer.send(record).unwrap();
         }
         producer.flush(Duration::from_secs(10)).unwrap();
-        let looker: BaseConsumer = config.create().unwrap();
-        let given = || vec![("t".to_owned(), 0), ("t".to_owned(), 1)];
+        let found = |taken: &[Position]| {
+            let given = vec![("t".to_owned(), 0), ("t".to_owned(), 1)];
+            let look = look(producer.client(), given, taken);
+            assert_eq!(look.asked, 2);
+            look.behind
+        };
         let taken = |next_offset| {
             vec![Position {
                 topic: "t".to_owned(),
@@ -242,8 +286,8 @@ mod tests {
                 next_offset,
             }]
         };
-        assert_eq!(behind(&looker, given(), &[]).unwrap(), [at(1, 0, 3)]);
-        assert_eq!(behind(&looker, given(), &taken(2)).unwrap(), [at(1, 2, 3)]);
-        assert_eq!(behind(&looker, given(), &taken(3)).unwrap(), []);
+        assert_eq!(found(&[]), [at(1, 0, 3)]);
+        assert_eq!(found(&taken(2)), [at(1, 2, 3)]);
+        assert_eq!(found(&taken(3)), []);
     }
 }

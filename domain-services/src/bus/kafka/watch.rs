@@ -2,7 +2,6 @@
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use std::sync::Arc;
@@ -79,8 +78,6 @@ pub(super) struct Ear {
     /// The consumer whose lag it tells, if it is one.
     pub(super) consumer: Option<&'static str>,
 }
-
-impl ConsumerContext for Ear {}
 
 impl ClientContext for Ear {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {

@@ -5,6 +5,7 @@ mod away;
 mod crash;
 mod only;
 mod poison;
+mod quiet;
 mod rebalance;
 mod rebuild;
 mod same;

@@ -84,7 +84,7 @@ async fn a_poisoned_event(engine: Engine) {
         &topic,
         "no id",
         &[("ce_specversion", "1.0")],
-        "rubbish",
+        "rub\0bish",
     )
     .await;
     person(broker, &prefix, good, 1, &record(good, 1)).await;
