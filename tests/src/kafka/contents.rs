@@ -28,11 +28,20 @@ pub(crate) fn ends(address: &str, topic: &str) -> Vec<i64> {
         .expect("what the broker has");
     let partitions = metadata.topics()[0].partitions().iter();
     partitions
-        .map(|partition| {
-            let watermarks = client.fetch_watermarks(topic, partition.id(), PATIENCE);
-            watermarks.expect("its end").1
-        })
+        .map(|partition| end(&client, topic, partition.id()))
         .collect()
+}
+
+/// A partition is shown a moment before its leader answers for it.
+fn end(client: &BaseConsumer, topic: &str, partition: i32) -> i64 {
+    let begun = Instant::now();
+    loop {
+        match client.fetch_watermarks(topic, partition, PATIENCE) {
+            Ok((_, end)) => return end,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "{topic}/{partition}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn client(address: &str) -> BaseConsumer {
@@ -53,9 +62,7 @@ pub(super) fn contents(address: &str, topic: &str) -> Vec<Seen> {
     let mut seen = Vec::new();
     for partition in metadata.topics()[0].partitions() {
         let id = partition.id();
-        let (_, end) = client
-            .fetch_watermarks(topic, id, PATIENCE)
-            .expect("its end");
+        let end = end(&client, topic, id);
         let mut at = TopicPartitionList::new();
         at.add_partition_offset(topic, id, Offset::Beginning)
             .expect("a place");

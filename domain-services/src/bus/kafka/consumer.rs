@@ -72,30 +72,8 @@ enum ReadError {
     Kafka(#[from] KafkaError),
     #[error(transparent)]
     Topics(#[from] super::topics::TopicError),
-    #[error("nothing comes of {topic} [{partition}], which has events from {next} to {end}")]
-    Stalled {
-        topic: String,
-        partition: i32,
-        next: i64,
-        end: i64,
-    },
-}
-
-impl From<Behind> for ReadError {
-    fn from(behind: Behind) -> Self {
-        let Behind {
-            topic,
-            partition,
-            next,
-            end,
-        } = behind;
-        Self::Stalled {
-            topic,
-            partition,
-            next,
-            end,
-        }
-    }
+    #[error("nothing comes of {} [{}], which has events from {} to {}", .0.topic, .0.partition, .0.next, .0.end)]
+    Stalled(Behind),
 }
 
 impl Reader {
@@ -108,7 +86,7 @@ impl Reader {
             };
             let consumer = self.consumer.name();
             tracing::warn!(%error, consumer, "a consumer begins again");
-            if matches!(error, ReadError::Stalled { .. }) {
+            if matches!(error, ReadError::Stalled(_)) {
                 metrics::counter!("athena_kafka_consumer_restarts_total", "consumer" => consumer)
                     .increment(1);
             }
@@ -126,7 +104,7 @@ impl Reader {
         let client = self.client()?;
         stall.begin(Instant::now());
         let outcome = self.read(&client, pause, stall);
-        if matches!(outcome, Err(ReadError::Stalled { .. })) {
+        if matches!(outcome, Err(ReadError::Stalled(_))) {
             leave(client);
         }
         outcome
@@ -161,7 +139,7 @@ impl Reader {
         if let Some(ended) = stall.ended() {
             let look = self.runtime.block_on(ended).unwrap_or_default();
             if let Some(stuck) = stall.looked(now, look) {
-                return Err(stuck.into());
+                return Err(ReadError::Stalled(stuck));
             }
         }
         if stall.is_due(now) {

@@ -67,7 +67,10 @@ fn event(topic: Topic, message: &impl Message) -> Result<Event, String> {
         let bytes = headers
             .get(name)
             .ok_or_else(|| format!("it has no header {name}"))?;
-        std::str::from_utf8(bytes).map_err(|_| format!("its header {name} is no text"))
+        let text = std::str::from_utf8(bytes).ok();
+        // A NUL is one that PostgreSQL would not keep.
+        text.filter(|text| !text.contains('\0'))
+            .ok_or_else(|| format!("its header {name} is no text"))
     };
     if text("ce_specversion")? != "1.0" {
         return Err("it is no CloudEvent 1.0".to_owned());
