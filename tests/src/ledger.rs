@@ -16,7 +16,7 @@ const TELLERS: [&str; 5] = ["user", "catalog", "request", "approval", "notificat
 
 impl Data {
     /// Rows of a service's tables, read beside whatever server works on them.
-    async fn rows<T>(&self, service: &str, sql: &'static str) -> Vec<T>
+    pub(crate) async fn rows<T>(&self, service: &str, sql: &'static str) -> Vec<T>
     where
         T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     {

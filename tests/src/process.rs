@@ -218,6 +218,19 @@ impl Process {
         }
     }
 
+    /// From now on the system lets it write to no file, as on a disk that has no space left; or again to all.
+    pub fn hold_files(&self, held: bool) {
+        let most = if held {
+            "--fsize=0:"
+        } else {
+            "--fsize=unlimited:"
+        };
+        let limited = Command::new("prlimit")
+            .args(["--pid", &self.id().to_string(), most])
+            .status();
+        assert!(limited.expect("running prlimit").success());
+    }
+
     /// Bytes of memory it holds.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
@@ -281,8 +294,7 @@ impl Process {
                 panic!("athena ended with {status}: {}", self.log());
             }
             if start.elapsed() >= READY_MAX {
-                let url = self.postgres_url();
-                let stuck = stuck::described(self.id(), url.as_deref(), &self.more).await;
+                let stuck = stuck::described(self.id(), self.data(), &self.more).await;
                 panic!("athena is not ready: {}\n{stuck}", self.log());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -311,9 +323,11 @@ fn free_port() -> u16 {
 
 fn spawn(data: &Data, port: u16, first: First, more: &[(&'static str, String)]) -> Child {
     let log = std::fs::File::create(data.folder.path().join("athena.log")).expect("a log");
-    let mut command = Command::new(Process::binary("athena"));
+    // A write beyond the limit of `hold_files` is an error; by default it is a deadly signal.
+    let mut command = Command::new("/bin/sh");
     command
-        .arg("serve")
+        .args(["-c", "trap '' XFSZ && exec \"$0\" serve"])
+        .arg(Process::binary("athena"))
         .env_clear()
         .env(first.0, first.1)
         .env("ATHENA_LISTEN", format!("127.0.0.1:{port}"))

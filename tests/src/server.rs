@@ -4,6 +4,7 @@ use crate::actor::Actor;
 use crate::database::{Data, Engine};
 use crate::phone::Phone;
 use crate::setup::Setup;
+use crate::stuck;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -77,7 +78,7 @@ impl Server {
 
     pub(crate) async fn on(engine: Engine, data: Data, setup: Setup) -> Self {
         let kafka = setup.over.resolved().await;
-        let (kafka_brokers, kafka_topic_prefix) = kafka.unzip();
+        let (kafka_brokers, kafka_topic_prefix) = kafka.clone().unzip();
         let mut config = Config {
             kafka_brokers,
             kafka_topic_prefix: kafka_topic_prefix.unwrap_or_default(),
@@ -95,9 +96,14 @@ impl Server {
         if let Some(adjust) = setup.adjust {
             adjust(&mut config);
         }
-        let running = Box::pin(sync_server::start_with(config, setup.hooks))
-            .await
-            .expect("the server starts");
+        let started = Box::pin(sync_server::start_with(config, setup.hooks)).await;
+        let running = match started {
+            Ok(running) => running,
+            Err(error) => {
+                let stuck = stuck::standing(&data, kafka).await;
+                panic!("the server does not start: {error}\n{stuck}");
+            }
+        };
         Self {
             engine,
             running,

@@ -1,10 +1,14 @@
 //! What a database can answer instead of rows.
 
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
+
 /// A failure of the database, free of transport.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// It cannot be reached, or refuses connections for now. Trying again may help.
-    #[error("the database is away: {0}")]
+    /// It cannot be reached, or refuses its work for now, whatever the work: no connection, no space on its disk, a
+    /// replica that only reads. Trying again may help.
+    #[error("the database does not work for now: {0}")]
     Unavailable(String),
     /// A unique constraint was violated. SQLite does not name it.
     #[error("a unique constraint was violated: {}", constraint.as_deref().unwrap_or("unnamed"))]
@@ -24,7 +28,7 @@ pub enum DbError {
     /// The schema cannot be brought up to date.
     #[error("the schema cannot be brought up to date: {0}")]
     Migrate(String),
-    /// Anything else: a mistake in a statement, a full disk.
+    /// Anything else: a mistake in a statement.
     #[error("the database failed: {0}")]
     Other(String),
 }
@@ -43,7 +47,8 @@ impl DbError {
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => true,
             sqlx::Error::Database(error) => {
-                error.code().is_some_and(|code| code.starts_with("57P"))
+                let code = error.code();
+                code.is_some_and(|code| code.starts_with("57P") || code == STANDBY)
             }
             _ => false,
         }
@@ -70,19 +75,38 @@ impl From<sqlx::Error> for DbError {
                 },
                 (ErrorKind::NotNullViolation, _) => Self::NotNull(inner.message().to_owned()),
                 (_, Some("40001" | "40P01")) => Self::Collision(inner.message().to_owned()),
-                (_, Some(code))
-                    if code.starts_with("08")
-                        || code.starts_with("57P")
-                        || code.starts_with("53") =>
-                {
-                    Self::Unavailable(inner.message().to_owned())
-                }
+                _ if is_for_now(inner.as_ref()) => Self::Unavailable(inner.message().to_owned()),
                 _ => Self::Other(error.to_string()),
             },
             _ => Self::Other(error.to_string()),
         }
     }
 }
+
+/// Whether what the database refuses has to do with its own state, and not with what it was asked.
+fn is_for_now(error: &dyn DatabaseError) -> bool {
+    let Some(code) = error.code() else {
+        return false;
+    };
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        // The low byte of an extended code is the primary one: https://sqlite.org/rescode.html.
+        let primary = code.parse().map_or(0, |code: i32| code & 0xff);
+        return matches!(primary, BUSY | LOCKED | NOMEM | IOERR | FULL | PROTOCOL);
+    }
+    // Connections, resources, what is in use, the operator, the system; a standby.
+    ["08", "53", "55", "57", "58", STANDBY]
+        .iter()
+        .any(|class| code.starts_with(class))
+}
+
+/// Only reading: after a failover, another connection may find the one that writes.
+const STANDBY: &str = "25006";
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const NOMEM: i32 = 7;
+const IOERR: i32 = 10;
+const FULL: i32 = 13;
+const PROTOCOL: i32 = 15;
 
 impl From<sqlx::migrate::MigrateError> for DbError {
     fn from(error: sqlx::migrate::MigrateError) -> Self {

@@ -196,6 +196,7 @@ async fn write_loop(mut writer: Writer) {
                     writer.run_alone(job).await;
                 }
             }
+            Err(DbError::Unavailable(why)) => answer_failed(&mut group, &why),
             Err(error) => answer_failed(&mut group, &error.to_string()),
         }
     }
@@ -206,9 +207,10 @@ async fn write_loop(mut writer: Writer) {
     }
 }
 
+/// It was the transaction that failed, not the work: no constraint waits for the commit.
 fn answer_failed(group: &mut Vec<Box<dyn Job>>, why: &str) {
     for job in group.drain(..) {
-        job.answer(Err(DbError::Other(why.to_owned())));
+        job.answer(Err(DbError::Unavailable(why.to_owned())));
     }
 }
 

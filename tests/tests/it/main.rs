@@ -25,6 +25,7 @@ mod deferred;
 mod deliveries;
 mod dissent;
 mod envelope;
+mod full_disk;
 mod journey;
 mod kafka;
 mod load;

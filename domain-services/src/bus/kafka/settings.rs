@@ -1,6 +1,8 @@
 //! How a cluster is reached.
 
+use super::watch;
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use std::path::PathBuf;
 
 /// What an operator may say about Kafka.
@@ -75,6 +77,11 @@ impl KafkaSettings {
             .set("reconnect.backoff.max.ms", "1000")
             .set("socket.keepalive.enable", "true")
             .set("statistics.interval.ms", "5000");
+        if tracing::enabled!(target: watch::LIBRARY, tracing::Level::TRACE) {
+            config
+                .set("debug", "cgrp,topic,fetch,consumer")
+                .set_log_level(RDKafkaLogLevel::Debug);
+        }
         if self.tls {
             match &self.ca {
                 Some(path) => config.set("ssl.ca.location", path.to_string_lossy()),

@@ -7,6 +7,9 @@ use rdkafka::statistics::Statistics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Whose words librdkafka's are in the log. Heard at `trace`, each client tells of every group, partition and fetch.
+pub(super) const LIBRARY: &str = "librdkafka";
+
 /// What a cluster makes of us, as the last of its clients saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -86,8 +89,8 @@ impl ClientContext for Ear {
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
             | RDKafkaLogLevel::Error
-            | RDKafkaLogLevel::Warning => tracing::debug!(target: "librdkafka", fac, "{message}"),
-            _ => tracing::trace!(target: "librdkafka", fac, "{message}"),
+            | RDKafkaLogLevel::Warning => tracing::debug!(target: LIBRARY, fac, "{message}"),
+            _ => tracing::trace!(target: LIBRARY, fac, "{message}"),
         }
     }
 
