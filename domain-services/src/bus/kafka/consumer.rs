@@ -3,7 +3,7 @@
 //! A thread, because librdkafka calls back about partitions while it is polled, and the answer (where to
 //! begin) stands in the database.
 
-use super::stall::{self, Behind, Look, Stall};
+use super::stall::{self, Asked, Behind, Look, Stall};
 use super::watch::Ear;
 use super::{BACK_OFF, Kafka, message};
 use crate::bus::{Consumer, Delivery, Position, Topic};
@@ -72,7 +72,8 @@ enum ReadError {
     Kafka(#[from] KafkaError),
     #[error(transparent)]
     Topics(#[from] super::topics::TopicError),
-    #[error("nothing comes of {} [{}], which has events from {} to {}", .0.topic, .0.partition, .0.next, .0.end)]
+    #[error("nothing comes of {} [{}], {}, which has events from {} to {}", .0.topic, .0.partition,
+        if .0.is_ours { "given to this node" } else { "not given to this node" }, .0.next, .0.end)]
     Stalled(Behind),
 }
 
@@ -147,7 +148,12 @@ impl Reader {
             let given = given.elements().into_iter();
             let given = given.map(|at| (at.topic().to_owned(), at.partition()));
             let (kafka, db) = (self.kafka.clone(), self.consumer.db().clone());
-            stall.look(self.runtime.spawn(look(kafka, db, given.collect())));
+            let asked = Asked {
+                topics: self.topics(),
+                given: given.collect(),
+                taken: Vec::new(),
+            };
+            stall.look(self.runtime.spawn(look(kafka, db, asked)));
         }
         Ok(())
     }
@@ -192,12 +198,7 @@ impl Reader {
             stop: self.stop.clone(),
             runtime: self.runtime.clone(),
         })?;
-        let names: Vec<String> = self
-            .consumer
-            .topics()
-            .iter()
-            .map(|topic| self.kafka.name(*topic))
-            .collect();
+        let names = self.topics();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         client.subscribe(&names)?;
         Ok(client)
@@ -230,6 +231,11 @@ impl Reader {
         }
         batch.stand();
         Ok(batch)
+    }
+
+    fn topics(&self) -> Vec<String> {
+        let topics = self.consumer.topics().iter();
+        topics.map(|topic| self.kafka.name(*topic)).collect()
     }
 
     fn topic(&self, name: &str) -> Option<Topic> {
@@ -277,13 +283,14 @@ fn leave(client: BaseConsumer<Placing>) {
     let _ = end.recv_timeout(LEAVE_MAX);
 }
 
-async fn look(kafka: Kafka, db: Db, given: Vec<(String, i32)>) -> Look {
+async fn look(kafka: Kafka, db: Db, mut asked: Asked) -> Look {
     let Ok(taken) = inbox::positions(&db).await else {
         return Look::default();
     };
+    asked.taken = taken;
     let asked = tokio::task::spawn_blocking(move || {
         let producer = kafka.producer();
-        producer.map(|(_, producer)| stall::look(producer.client(), given, &taken))
+        producer.map(|(_, producer)| stall::look(producer.client(), &asked))
     });
     asked
         .await

@@ -1,12 +1,14 @@
 //! Notices a client that stands still: events lie behind where the service stands, and none is brought.
 //!
-//! Seen twice in hundreds of starts with librdkafka 2.12, soon after topics had been made: partitions given, no
-//! error told, and once, when it was looked into, all read but the last event of a partition, for minutes. Why is
-//! not known. A client made anew reads on where the tables say, so to begin again is safe whatever the reason.
+//! Seen three times in hundreds of starts with librdkafka 2.12, soon after topics had been made, without an error
+//! told; once, when it was looked into, all was read but the last event of a partition, for minutes. Why is not
+//! known, nor whether it is always the same. A client made anew reads on where the tables say, so to begin again is
+//! safe whatever the reason.
 
 use crate::bus::Position;
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
+use rdkafka::metadata::MetadataPartition;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -19,6 +21,9 @@ const LOOK_EVERY_MAX: Duration = Duration::from_hours(1);
 /// Looks that find a partition at the same place before its client is given up, where events of others come:
 /// in a backlog what is fetched ahead may be all theirs for minutes. Where none come, one is enough.
 const PATIENCE: u32 = 30;
+/// What a look at a partition costs that was given to another node, or to nobody: seven looks. Its own node has
+/// begun again by then, if there is one.
+const NOT_OURS: u32 = 5;
 /// How long a broker may take to tell the ends of a partition, and all of them together.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 const ANSWERS_MAX: Duration = Duration::from_secs(5);
@@ -32,6 +37,8 @@ pub(super) struct Behind {
     pub(super) next: i64,
     /// Where the partition ends.
     pub(super) end: i64,
+    /// Whether the partition was given to this client.
+    pub(super) is_ours: bool,
 }
 
 impl Behind {
@@ -97,14 +104,15 @@ impl Stall {
         if asked == 0 {
             return None;
         }
-        let costs = if std::mem::take(&mut self.something_came) {
-            1
-        } else {
-            PATIENCE
+        let something_came = std::mem::take(&mut self.something_came);
+        let costs = |at: &Behind| match (at.is_ours, something_came) {
+            (true, true) => 1,
+            (true, false) => PATIENCE,
+            (false, _) => NOT_OURS,
         };
         let spent = |at: &Behind| {
             let before = self.seen.iter().find(|(before, _)| before.is_at(at));
-            before.map_or(0, |(_, spent)| spent + costs)
+            before.map_or(0, |(_, spent)| spent + costs(at))
         };
         let behind: Vec<_> = behind
             .into_iter()
@@ -135,22 +143,32 @@ pub(super) struct Look {
     pub(super) behind: Vec<Behind>,
 }
 
-/// The given partitions that have more than the tables say was taken. What the client itself believes is what
-/// is in doubt, and its own questions would wait behind the answer to its fetch, half a second each; so it is
-/// the producer's client that asks.
-pub(super) fn look<C: ClientContext>(
-    client: &Client<C>,
-    given: Vec<(String, i32)>,
-    taken: &[Position],
-) -> Look {
+/// What a look asks about.
+pub(super) struct Asked {
+    /// Topics, whose every partition somebody must read.
+    pub(super) topics: Vec<String>,
+    /// The partitions that were given to this client.
+    pub(super) given: Vec<(String, i32)>,
+    /// Where the tables say the service stands.
+    pub(super) taken: Vec<Position>,
+}
+
+/// The partitions that have more than the tables say was taken. What the client itself believes is what is in
+/// doubt, and its own questions would wait behind the answer to its fetch, half a second each; so it is the
+/// producer's client that asks.
+pub(super) fn look<C: ClientContext>(client: &Client<C>, asked: &Asked) -> Look {
     let started = Instant::now();
     let mut look = Look::default();
-    for (topic, partition) in given {
+    for (topic, partition) in asked
+        .topics
+        .iter()
+        .flat_map(|topic| partitions(client, topic))
+    {
         if started.elapsed() > ANSWERS_MAX {
             break;
         }
         // One without a leader says nothing about the others.
-        let (begin, end) = match client.fetch_watermarks(&topic, partition, ANSWER_MAX) {
+        let (begin, end) = match client.fetch_watermarks(topic, partition, ANSWER_MAX) {
             Ok(ends) => ends,
             Err(error) => {
                 tracing::debug!(%error, topic, partition, "where a partition ends is not known");
@@ -158,20 +176,42 @@ pub(super) fn look<C: ClientContext>(
             }
         };
         look.asked += 1;
-        let at = taken
+        let is_here = |of: &str, number: i32| of == topic && number == partition;
+        let at = asked
+            .taken
             .iter()
-            .find(|at| at.topic == topic && at.partition == partition);
+            .find(|at| is_here(&at.topic, at.partition));
         let next = at.map_or(begin, |at| at.next_offset.max(begin));
         if next < end {
             look.behind.push(Behind {
-                topic,
+                topic: topic.to_owned(),
                 partition,
                 next,
                 end,
+                is_ours: asked.given.iter().any(|(of, number)| is_here(of, *number)),
             });
         }
     }
     look
+}
+
+fn partitions<'t, C: ClientContext>(
+    client: &Client<C>,
+    topic: &'t str,
+) -> impl Iterator<Item = (&'t str, i32)> {
+    let told = client.fetch_metadata(Some(topic), ANSWER_MAX);
+    let ids: Vec<i32> = match &told {
+        Ok(told) => told
+            .topics()
+            .iter()
+            .flat_map(|topic| topic.partitions().iter().map(MetadataPartition::id))
+            .collect(),
+        Err(error) => {
+            tracing::debug!(%error, topic, "the partitions of a topic are not known");
+            Vec::new()
+        }
+    };
+    ids.into_iter().map(move |id| (topic, id))
 }
 
 #[cfg(test)]
@@ -187,6 +227,7 @@ mod tests {
             partition,
             next,
             end,
+            is_ours: true,
         }
     }
 
@@ -263,6 +304,20 @@ mod tests {
         assert_eq!(looks.look(&[at(0, 2, 9)]).1, Some(at(0, 2, 9)));
     }
 
+    #[tokio::test]
+    async fn a_partition_that_nobody_reads_is_asked_for_in_the_end() {
+        let mut looks = Looks::new();
+        let not_ours = Behind {
+            is_ours: false,
+            ..at(0, 5, 6)
+        };
+        for _ in 0..6 {
+            assert_eq!(looks.look(&[not_ours.clone()]).1, None);
+            looks.stall.something_came();
+        }
+        assert_eq!(looks.look(&[not_ours.clone()]).1, Some(not_ours));
+    }
+
     #[test]
     fn brokers_tell_what_a_client_has_not_brought() {
         let cluster = MockCluster::new(1).unwrap();
@@ -270,14 +325,22 @@ mod tests {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", cluster.bootstrap_servers());
         let producer: BaseProducer = config.create().unwrap();
-        for _ in 0..3 {
-            let record = BaseRecord::<(), str>::to("t").partition(1).payload("x");
+        for partition in [0, 1, 1, 1] {
+            let record = BaseRecord::<(), str>::to("t")
+                .partition(partition)
+                .payload("x");
             producer.send(record).unwrap();
         }
         producer.flush(Duration::from_secs(10)).unwrap();
         let found = |taken: &[Position]| {
-            let given = vec![("t".to_owned(), 0), ("t".to_owned(), 1)];
-            let look = look(producer.client(), given, taken);
+            let look = look(
+                producer.client(),
+                &Asked {
+                    topics: vec!["t".to_owned()],
+                    given: vec![("t".to_owned(), 1)],
+                    taken: taken.to_vec(),
+                },
+            );
             assert_eq!(look.asked, 2);
             look.behind
         };
@@ -288,8 +351,12 @@ mod tests {
                 next_offset,
             }]
         };
-        assert_eq!(found(&[]), [at(1, 0, 3)]);
-        assert_eq!(found(&taken(2)), [at(1, 2, 3)]);
-        assert_eq!(found(&taken(3)), []);
+        let of_another = Behind {
+            is_ours: false,
+            ..at(0, 0, 1)
+        };
+        assert_eq!(found(&[]), [of_another.clone(), at(1, 0, 3)]);
+        assert_eq!(found(&taken(2)), [of_another.clone(), at(1, 2, 3)]);
+        assert_eq!(found(&taken(3)), [of_another]);
     }
 }
