@@ -4,6 +4,9 @@
 //! second delivery is recognised and a start goes on where the tables say. An event that cannot be handled
 //! is kept in `dead_letter` and parks its key: those behind it under the same key are kept there too, in
 //! order, and all others go on. [`dead_letters`] lets an operator look at them.
+//!
+//! An event is known by its id alone. Its time is no part of it: a refusal that is told again has the id of
+//! the first.
 
 pub mod dead_letters;
 mod store;

@@ -1,6 +1,9 @@
 //! Wire contract, *Deferred*: what names something unheard of waits, and nothing of it is stored.
 
+use domain_services::db::sql;
+use domain_services::user::demo_user_id;
 use serde_json::{Value, json};
+use sync_core::canonical::approval_id;
 use sync_core::hlc::Stamp;
 use tests::{Server, both_engines, wall_ms};
 
@@ -32,6 +35,38 @@ async fn a_submit_waits_for_a_category_or_reason_nobody_has_heard_of(server: &Se
             ["applied", "applied"]
         );
     }
+}
+
+/// People and assignments come by ways of their own: by Kafka an assignment may be here before those it names.
+async fn a_submit_waits_for_approvers_nobody_has_heard_of(server: &Server) {
+    let mut phone = server.sales_phone().await;
+    let db = &server.services().databases.request;
+    let heard_of = async |from: &'static str, to: &'static str| {
+        let moved = db.write(move |tx| {
+            Box::pin(async move {
+                sql("update person set id = $1 where id = $2")
+                    .bind(demo_user_id(to))
+                    .bind(demo_user_id(from))
+                    .execute(tx)
+                    .await
+            })
+        });
+        assert_eq!(moved.await.unwrap(), 1);
+    };
+    heard_of("l1b", "nobody").await;
+    let (id, fields) = (phone.new_id(), server.complete().await);
+    let draft = phone.upsert(id, fields.clone());
+    let submit = phone.submit(id);
+    let reply = phone.sync([draft, submit.clone()]).await;
+    assert_eq!(reply.verdicts(), ["applied", "deferred"]);
+    let waits = json!({"kind": "category", "id": fields["categoryId"]});
+    assert_eq!(reply.result(1)["waitingFor"], waits);
+    heard_of("nobody", "l1b").await;
+    assert_eq!(phone.sync([submit]).await.verdicts(), ["applied"]);
+    let mut l1b = server.phone_of("l1b").await;
+    let record = phone.look(id).await.ok().body;
+    let revision = serde_json::from_value(record["revision"].clone()).unwrap();
+    l1b.wait_for(approval_id(id, &revision, 1)).await;
 }
 
 async fn a_submit_of_yesterday_is_refused_for_good(server: &Server) {
@@ -96,6 +131,7 @@ async fn what_follows_a_deferred_item_of_its_record_waits_too(server: &Server) {
 
 both_engines!(
     a_submit_waits_for_a_category_or_reason_nobody_has_heard_of,
+    a_submit_waits_for_approvers_nobody_has_heard_of,
     a_submit_of_yesterday_is_refused_for_good,
     what_follows_a_deferred_item_of_its_record_waits_too,
 );

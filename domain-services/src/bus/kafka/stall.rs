@@ -312,10 +312,13 @@ mod tests {
             ..at(0, 5, 6)
         };
         for _ in 0..6 {
-            assert_eq!(looks.look(&[not_ours.clone()]).1, None);
+            assert_eq!(looks.look(std::slice::from_ref(&not_ours)).1, None);
             looks.stall.something_came();
         }
-        assert_eq!(looks.look(&[not_ours.clone()]).1, Some(not_ours));
+        assert_eq!(
+            looks.look(std::slice::from_ref(&not_ours)).1,
+            Some(not_ours)
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the request service knows of the catalogue, and whether it makes a chain of approvers.
 
 pub(in crate::request) use crate::events::ChainLevel as Level;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use sync_core::seats::{self, Seats};
 use uuid::Uuid;
 
@@ -25,10 +25,22 @@ pub(in crate::request) struct Catalog {
     pub(in crate::request) categories: HashMap<Uuid, Category>,
     pub(in crate::request) reasons: HashMap<Uuid, Reason>,
     pub(in crate::request) levels: HashMap<Uuid, Vec<Level>>,
-    pub(in crate::request) active_approvers: HashSet<Uuid>,
+    /// Of the people whom these levels name and who are known here, whether they may approve.
+    pub(in crate::request) approvers: HashMap<Uuid, bool>,
 }
 
 impl Catalog {
+    /// The first level that names a person nobody has told of here: people and assignments come by ways of their
+    /// own, and a chain made before the person comes would lack them for good.
+    pub(super) fn unheard_of(&self, category: Uuid, levels: u8) -> Option<u8> {
+        let assigned = self.levels.get(&category)?;
+        let unheard = assigned.iter().find(|level| {
+            let known = |person| self.approvers.contains_key(person);
+            level.level <= levels && !level.approver_ids.iter().all(known)
+        });
+        unheard.map(|level| level.level)
+    }
+
     /// The chain to pin for a request of `requester` in a category of `levels` levels, or the first
     /// level that lacks people: each level needs as many active approvers as its quorum, none of
     /// them the requester, and one person fills one level.
@@ -47,7 +59,7 @@ impl Catalog {
             let mut pinned = found.clone();
             pinned
                 .approver_ids
-                .retain(|person| *person != requester && self.active_approvers.contains(person));
+                .retain(|person| *person != requester && self.approvers.get(person) == Some(&true));
             chain.push(pinned);
         }
         fill(&chain).map(|()| chain)
@@ -84,9 +96,10 @@ mod tests {
 
     fn catalog(levels: Vec<Level>) -> Catalog {
         Catalog {
-            active_approvers: levels
+            approvers: levels
                 .iter()
                 .flat_map(|level| level.approver_ids.clone())
+                .map(|person| (person, true))
                 .collect(),
             levels: HashMap::from([(person(100), levels)]),
             ..Catalog::default()
@@ -106,8 +119,18 @@ mod tests {
         let mut own = catalog(vec![level(1, &[1, 2], 1)]);
         let chain = own.chain(person(100), 1, person(1)).unwrap();
         assert_eq!(chain[0].approver_ids, [person(2)]);
-        own.active_approvers.remove(&person(2));
+        own.approvers.insert(person(2), false);
         assert_eq!(own.chain(person(100), 1, person(1)), Err(1));
+        assert_eq!(own.unheard_of(person(100), 1), None);
+    }
+
+    #[test]
+    fn only_the_levels_of_a_chain_wait_for_people() {
+        let mut named = catalog(vec![level(1, &[1], 1), level(2, &[1, 2], 1)]);
+        assert_eq!(named.unheard_of(person(100), 2), None);
+        named.approvers.remove(&person(2));
+        assert_eq!(named.unheard_of(person(100), 1), None);
+        assert_eq!(named.unheard_of(person(100), 2), Some(2));
     }
 
     #[test]

@@ -120,6 +120,14 @@ fn judge(
             "the reason belongs to another category",
         ));
     }
+    if may_wait && let Some(level) = catalog.unheard_of(category_id, category.levels) {
+        let waits_for = WaitingFor {
+            kind: WaitingKind::Category,
+            id: category_id,
+        };
+        let detail = format!("an approver of its level {level} is not known here yet");
+        return Err(Refusal::Waits(waits_for, detail));
+    }
     catalog
         .chain(category_id, category.levels, stored.owner_id)
         .map_err(|level| {

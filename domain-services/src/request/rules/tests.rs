@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::request::model::{Head, Logged, Status, Stored};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use sync_core::field::Field;
 use sync_core::hlc::{NodeId, Stamp};
 use sync_core::record::Edit;
@@ -49,7 +49,7 @@ impl Server {
                 categories: HashMap::from([(CATEGORY, category)]),
                 reasons: HashMap::from([(REASON, reason)]),
                 levels: HashMap::from([(CATEGORY, vec![level])]),
-                active_approvers: HashSet::from([APPROVER]),
+                approvers: HashMap::from([(APPROVER, true)]),
             },
             ..Self::default()
         }
@@ -369,9 +369,18 @@ fn what_is_not_known_yet_is_waited_for_a_day() {
         [refused(Code::UnknownCategory)]
     );
     server.catalog = Server::new().catalog;
-    server.catalog.active_approvers.clear();
+    server.catalog.approvers.insert(APPROVER, false);
     assert_eq!(
         server.push(&[submit(4, stamp(4))]),
+        [refused(Code::ChainIncomplete)]
+    );
+    server.catalog.approvers.clear();
+    let decision = server.push_as(OWNER, &[submit(4, stamp(4))]);
+    assert_eq!(verdicts(&decision), [(Verdict::Deferred, None)]);
+    let waits = decision.items[0].waiting_for.as_ref().unwrap();
+    assert_eq!((waits.kind, waits.id), (WaitingKind::Category, CATEGORY));
+    assert_eq!(
+        server.push(&[submit(4, old)]),
         [refused(Code::ChainIncomplete)]
     );
     server.catalog = Server::new().catalog;

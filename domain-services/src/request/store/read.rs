@@ -232,7 +232,7 @@ async fn catalog(
             })
             .collect(),
         levels,
-        active_approvers: active_approvers(on, people).await?,
+        approvers: approvers(on, people).await?,
     })
 }
 
@@ -251,20 +251,21 @@ fn levels(assigned: Vec<(Uuid, i32, String, i32)>) -> Result<HashMap<Uuid, Vec<L
     Ok(levels)
 }
 
-async fn active_approvers(on: On<'_>, people: HashSet<Uuid>) -> Result<HashSet<Uuid>, DbError> {
-    let rows: Vec<(Uuid, String)> = sql_by_engine(
-        "select id, roles from person where active and id = any($1)",
-        "select id, roles from person where active and id in (select unhex(value) from json_each($1))",
+/// Of those who are known here, whether they may approve.
+async fn approvers(on: On<'_>, people: HashSet<Uuid>) -> Result<HashMap<Uuid, bool>, DbError> {
+    let rows: Vec<(Uuid, bool, String)> = sql_by_engine(
+        "select id, active, roles from person where id = any($1)",
+        "select id, active, roles from person where id in (select unhex(value) from json_each($1))",
     )
     .bind(IdList(people.into_iter().collect()))
     .fetch_all(on)
     .await?;
+    let approves = |roles: &str| {
+        serde_json::from_str::<Vec<String>>(roles)
+            .is_ok_and(|roles| roles.iter().any(|role| role == "approver"))
+    };
     Ok(rows
         .into_iter()
-        .filter(|(_, roles)| {
-            serde_json::from_str::<Vec<String>>(roles)
-                .is_ok_and(|roles| roles.iter().any(|role| role == "approver"))
-        })
-        .map(|(id, _)| id)
+        .map(|(id, active, roles)| (id, active && approves(&roles)))
         .collect())
 }
