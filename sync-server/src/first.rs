@@ -34,8 +34,9 @@ pub(crate) async fn records(
     Ok(admin.and_then(|admin| admin.password))
 }
 
-/// How often the catalogue is tried, a second each, where people become known to it by way of Kafka.
-const KAFKA_TRIES: u32 = 30;
+/// How often the catalogue is tried, a second each, where people become known to it by way of Kafka: long enough for
+/// a consumer that stands still to be noticed.
+const KAFKA_TRIES: u32 = 180;
 
 async fn catalogue(services: &Services) -> Result<(), CatalogError> {
     let tries = services.kafka.as_ref().map_or(1, |_| KAFKA_TRIES);

@@ -7,7 +7,7 @@ use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, note};
 use domain_services::bus::kafka::Kafka;
 use domain_services::bus::{Bus, Consumer, InProcess, Topic};
 use domain_services::catalog::CatalogService;
-use domain_services::db::{Db, DbError, DbOptions, Service};
+use domain_services::db::{DatabaseUrl, Db, DbError, DbOptions, Service};
 use domain_services::notification::channel::StatusCallback;
 use domain_services::notification::{
     Channels, Dispatcher, NotificationConsumer, NotificationService,
@@ -104,6 +104,8 @@ async fn database(
     deadline: Instant,
 ) -> Result<Db, StartError> {
     let url = database_url(config)?;
+    // A file that cannot be opened will not open by itself.
+    let may_come_up = !matches!(url, DatabaseUrl::Sqlite(_));
     loop {
         let options = DbOptions {
             connections_max: config.database_pool,
@@ -112,7 +114,7 @@ async fn database(
         };
         match Db::open(&url, service, options).await {
             Ok(db) => return Ok(db),
-            Err(error) if error.is_unavailable() && Instant::now() < deadline => {
+            Err(error) if error.is_unavailable() && may_come_up && Instant::now() < deadline => {
                 tracing::warn!(%error, service = service.name(), "waiting for the database");
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }

@@ -91,10 +91,14 @@ fn is_for_now(error: &dyn DatabaseError) -> bool {
     if error.try_downcast_ref::<SqliteError>().is_some() {
         // The low byte of an extended code is the primary one: https://sqlite.org/rescode.html.
         let primary = code.parse().map_or(0, |code: i32| code & 0xff);
-        return matches!(primary, BUSY | LOCKED | NOMEM | IOERR | FULL | PROTOCOL);
+        return matches!(
+            primary,
+            BUSY | LOCKED | NOMEM | READONLY | IOERR | FULL | CANTOPEN | PROTOCOL
+        );
     }
-    // Connections, resources, what is in use, the operator, the system; a standby.
-    ["08", "53", "55", "57", "58", STANDBY]
+    // Connections, resources, what is in use, the operator, the system; a standby. Not 57014: a statement that took
+    // too long takes as long again.
+    ["08", "53", "55", "57P", "58", STANDBY]
         .iter()
         .any(|class| code.starts_with(class))
 }
@@ -104,8 +108,10 @@ const STANDBY: &str = "25006";
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const NOMEM: i32 = 7;
+const READONLY: i32 = 8;
 const IOERR: i32 = 10;
 const FULL: i32 = 13;
+const CANTOPEN: i32 = 14;
 const PROTOCOL: i32 = 15;
 
 impl From<sqlx::migrate::MigrateError> for DbError {

@@ -196,8 +196,7 @@ async fn write_loop(mut writer: Writer) {
                     writer.run_alone(job).await;
                 }
             }
-            Err(DbError::Unavailable(why)) => answer_failed(&mut group, &why),
-            Err(error) => answer_failed(&mut group, &error.to_string()),
+            Err(error) => answer_failed(&mut group, &reason(error)),
         }
     }
     if let Some(connection) = writer.connection.take()
@@ -207,7 +206,14 @@ async fn write_loop(mut writer: Writer) {
     }
 }
 
-/// It was the transaction that failed, not the work: no constraint waits for the commit.
+/// Why a transaction did not begin or end: no fault of the work's, since no constraint waits for the commit.
+fn reason(error: DbError) -> String {
+    match error {
+        DbError::Unavailable(why) => why,
+        other => other.to_string(),
+    }
+}
+
 fn answer_failed(group: &mut Vec<Box<dyn Job>>, why: &str) {
     for job in group.drain(..) {
         job.answer(Err(DbError::Unavailable(why.to_owned())));
@@ -234,14 +240,14 @@ impl Writer {
             let mut tx = self.begin().await?;
             let well = job.run(&mut tx).await;
             self.end(tx, well).await?;
-            if well {
-                Ok(())
-            } else {
-                Err(DbError::Other("the write was rolled back".to_owned()))
-            }
+            Ok(well)
         }
         .await;
-        job.answer(outcome);
+        job.answer(match outcome {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(DbError::Other("the write was rolled back".to_owned())),
+            Err(error) => Err(DbError::Unavailable(reason(error))),
+        });
     }
 
     async fn begin(&mut self) -> Result<Tx, DbError> {

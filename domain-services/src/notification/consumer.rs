@@ -94,7 +94,7 @@ impl Projection for Messages {
                 events::USER_CHANGED | events::USER_DEACTIVATED => {
                     let person: events::User = event.decode()?;
                     if !person.active {
-                        store::forget_phones(tx, person.id).await?;
+                        store::forget_phones(tx, person.id, event.time_us).await?;
                     }
                     store::put_person(tx, person).await?;
                 }

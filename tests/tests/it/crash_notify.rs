@@ -167,12 +167,17 @@ fn check(books: &Books, kills: u64) {
     assert_eq!(found, expected, "one row an event and recipient");
     let sent = books.rows.iter().filter(|row| row.3 == "sent").count();
     assert_eq!(i64::try_from(sent).unwrap(), books.sent_attempts);
-    assert_eq!(i64::try_from(sent).unwrap(), books.logged);
+    // What a channel that is not set up would have sent is trimmed, once a minute.
+    let sent = i64::try_from(sent).unwrap();
+    assert!(books.logged == sent || (LOGGED_MAX..sent).contains(&books.logged));
     assert!(
         leaving <= kills * LEAVING_MAX,
         "{leaving} rows of nodes that died"
     );
 }
+
+/// So many of the messages that would have been sent stay.
+const LOGGED_MAX: i64 = 1_000;
 
 /// Votes, now this way and now that, until the server is gone.
 async fn vote_until_it_is_gone(

@@ -38,35 +38,45 @@ async fn a_submit_waits_for_a_category_or_reason_nobody_has_heard_of(server: &Se
 }
 
 /// People and assignments come by ways of their own: by Kafka an assignment may be here before those it names.
-async fn a_submit_waits_for_approvers_nobody_has_heard_of(server: &Server) {
+async fn approvers_nobody_has_heard_of_are_pinned_and_do_not_count(server: &Server) {
     let mut phone = server.sales_phone().await;
     let db = &server.services().databases.request;
-    let heard_of = async |from: &'static str, to: &'static str| {
+    let is_heard_of_as = async |person: &'static str, name: &'static str| {
         let moved = db.write(move |tx| {
             Box::pin(async move {
                 sql("update person set id = $1 where id = $2")
-                    .bind(demo_user_id(to))
-                    .bind(demo_user_id(from))
+                    .bind(demo_user_id(name))
+                    .bind(demo_user_id(person))
                     .execute(tx)
                     .await
             })
         });
         assert_eq!(moved.await.unwrap(), 1);
     };
-    heard_of("l1b", "nobody").await;
-    let (id, fields) = (phone.new_id(), server.complete().await);
-    let draft = phone.upsert(id, fields.clone());
-    let submit = phone.submit(id);
+    let fields = server.complete().await;
+    is_heard_of_as("l1a", "nobody").await;
+    let pinned = phone.new_id();
+    let items = [phone.upsert(pinned, fields.clone()), phone.submit(pinned)];
+    assert_eq!(phone.sync(items).await.verdicts(), ["applied", "applied"]);
+
+    is_heard_of_as("l1b", "nobody else").await;
+    let waits = phone.new_id();
+    let draft = phone.upsert(waits, fields.clone());
+    let submit = phone.submit(waits);
     let reply = phone.sync([draft, submit.clone()]).await;
     assert_eq!(reply.verdicts(), ["applied", "deferred"]);
-    let waits = json!({"kind": "category", "id": fields["categoryId"]});
-    assert_eq!(reply.result(1)["waitingFor"], waits);
-    heard_of("nobody", "l1b").await;
+    let category = json!({"kind": "category", "id": fields["categoryId"]});
+    assert_eq!(reply.result(1)["waitingFor"], category);
+    is_heard_of_as("nobody", "l1a").await;
+    is_heard_of_as("nobody else", "l1b").await;
     assert_eq!(phone.sync([submit]).await.verdicts(), ["applied"]);
-    let mut l1b = server.phone_of("l1b").await;
-    let record = phone.look(id).await.ok().body;
-    let revision = serde_json::from_value(record["revision"].clone()).unwrap();
-    l1b.wait_for(approval_id(id, &revision, 1)).await;
+
+    let mut l1a = server.phone_of("l1a").await;
+    for id in [pinned, waits] {
+        let record = phone.look(id).await.ok().body;
+        let revision = serde_json::from_value(record["revision"].clone()).unwrap();
+        l1a.wait_for(approval_id(id, &revision, 1)).await;
+    }
 }
 
 async fn a_submit_of_yesterday_is_refused_for_good(server: &Server) {
@@ -131,7 +141,7 @@ async fn what_follows_a_deferred_item_of_its_record_waits_too(server: &Server) {
 
 both_engines!(
     a_submit_waits_for_a_category_or_reason_nobody_has_heard_of,
-    a_submit_waits_for_approvers_nobody_has_heard_of,
+    approvers_nobody_has_heard_of_are_pinned_and_do_not_count,
     a_submit_of_yesterday_is_refused_for_good,
     what_follows_a_deferred_item_of_its_record_waits_too,
 );

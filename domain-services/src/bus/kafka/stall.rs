@@ -21,8 +21,8 @@ const LOOK_EVERY_MAX: Duration = Duration::from_hours(1);
 /// Looks that find a partition at the same place before its client is given up, where events of others come:
 /// in a backlog what is fetched ahead may be all theirs for minutes. Where none come, one is enough.
 const PATIENCE: u32 = 30;
-/// What a look at a partition costs that was given to another node, or to nobody: seven looks. Its own node has
-/// begun again by then, if there is one.
+/// What a look at a partition costs that was given to another node, or to nobody, where no such partition was read
+/// since the last look: seven looks. A node that stands still has begun again by then, if there is one.
 const NOT_OURS: u32 = 5;
 /// How long a broker may take to tell the ends of a partition, and all of them together.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -56,6 +56,8 @@ pub(super) struct Stall {
     something_came: bool,
     /// What was behind at the last look, and how much patience that has cost.
     seen: Vec<(Behind, u32)>,
+    /// Where the service stood then in partitions that were not given to us, all together.
+    others_stood: i64,
     /// A look that is being taken, where it holds nobody up.
     taken: Option<JoinHandle<Look>>,
 }
@@ -67,6 +69,7 @@ impl Stall {
             looked_at: now,
             something_came: false,
             seen: Vec::new(),
+            others_stood: 0,
             taken: None,
         }
     }
@@ -100,15 +103,20 @@ impl Stall {
     /// to be given up.
     pub(super) fn looked(&mut self, now: Instant, look: Look) -> Option<Behind> {
         self.looked_at = now;
-        let Look { asked, behind } = look;
+        let Look {
+            asked,
+            behind,
+            others_stand,
+        } = look;
         if asked == 0 {
             return None;
         }
+        let others_read = std::mem::replace(&mut self.others_stood, others_stand) != others_stand;
         let something_came = std::mem::take(&mut self.something_came);
-        let costs = |at: &Behind| match (at.is_ours, something_came) {
-            (true, true) => 1,
-            (true, false) => PATIENCE,
-            (false, _) => NOT_OURS,
+        let costs = |at: &Behind| match (at.is_ours, something_came, others_read) {
+            (true, true, _) | (false, _, true) => 1,
+            (true, false, _) => PATIENCE,
+            (false, _, false) => NOT_OURS,
         };
         let spent = |at: &Behind| {
             let before = self.seen.iter().find(|(before, _)| before.is_at(at));
@@ -141,6 +149,8 @@ pub(super) struct Look {
     /// Partitions of which they told the end.
     pub(super) asked: usize,
     pub(super) behind: Vec<Behind>,
+    /// Where the service stands in partitions that were not given to us, all together.
+    pub(super) others_stand: i64,
 }
 
 /// What a look asks about.
@@ -159,11 +169,19 @@ pub(super) struct Asked {
 pub(super) fn look<C: ClientContext>(client: &Client<C>, asked: &Asked) -> Look {
     let started = Instant::now();
     let mut look = Look::default();
-    for (topic, partition) in asked
-        .topics
+    let is_ours = |topic: &str, partition| {
+        let mut given = asked.given.iter();
+        given.any(|(of, number)| of == topic && *number == partition)
+    };
+    // Ours first: there may not be the time for all.
+    let given = asked
+        .given
         .iter()
-        .flat_map(|topic| partitions(client, topic))
-    {
+        .map(|(of, number)| (of.as_str(), *number));
+    let others = asked.topics.iter();
+    let others = others.flat_map(|topic| partitions(client, topic));
+    let others = others.filter(|(topic, partition)| !is_ours(topic, *partition));
+    for (topic, partition) in given.chain(others) {
         if started.elapsed() > ANSWERS_MAX {
             break;
         }
@@ -176,19 +194,20 @@ pub(super) fn look<C: ClientContext>(client: &Client<C>, asked: &Asked) -> Look 
             }
         };
         look.asked += 1;
-        let is_here = |of: &str, number: i32| of == topic && number == partition;
-        let at = asked
-            .taken
-            .iter()
-            .find(|at| is_here(&at.topic, at.partition));
+        let mut taken = asked.taken.iter();
+        let at = taken.find(|at| at.topic == topic && at.partition == partition);
         let next = at.map_or(begin, |at| at.next_offset.max(begin));
+        let is_ours = is_ours(topic, partition);
+        if !is_ours {
+            look.others_stand = look.others_stand.saturating_add(next);
+        }
         if next < end {
             look.behind.push(Behind {
                 topic: topic.to_owned(),
                 partition,
                 next,
                 end,
-                is_ours: asked.given.iter().any(|(of, number)| is_here(of, *number)),
+                is_ours,
             });
         }
     }
@@ -234,6 +253,7 @@ mod tests {
     struct Looks {
         stall: Stall,
         now: Instant,
+        others_stand: i64,
     }
 
     impl Looks {
@@ -242,6 +262,7 @@ mod tests {
             Self {
                 stall: Stall::new(now),
                 now,
+                others_stand: 0,
             }
         }
 
@@ -255,6 +276,7 @@ mod tests {
             let look = Look {
                 asked: 2,
                 behind: behind.to_vec(),
+                others_stand: self.others_stand,
             };
             (waited, self.stall.looked(self.now, look))
         }
@@ -304,21 +326,28 @@ mod tests {
         assert_eq!(looks.look(&[at(0, 2, 9)]).1, Some(at(0, 2, 9)));
     }
 
-    #[tokio::test]
-    async fn a_partition_that_nobody_reads_is_asked_for_in_the_end() {
+    /// How many looks it takes until a partition of another node is missed; others of its are read or not.
+    fn looks_at_anothers(others_are_read: bool) -> u32 {
         let mut looks = Looks::new();
         let not_ours = Behind {
             is_ours: false,
             ..at(0, 5, 6)
         };
-        for _ in 0..6 {
-            assert_eq!(looks.look(std::slice::from_ref(&not_ours)).1, None);
+        for taken in 1.. {
             looks.stall.something_came();
+            looks.others_stand += i64::from(others_are_read);
+            if let Some(found) = looks.look(std::slice::from_ref(&not_ours)).1 {
+                assert_eq!(found, not_ours);
+                return taken;
+            }
         }
-        assert_eq!(
-            looks.look(std::slice::from_ref(&not_ours)).1,
-            Some(not_ours)
-        );
+        0
+    }
+
+    #[tokio::test]
+    async fn a_partition_that_nobody_reads_is_missed_and_one_in_a_backlog_is_not() {
+        assert_eq!(looks_at_anothers(false), 7);
+        assert_eq!(looks_at_anothers(true), 1 + PATIENCE);
     }
 
     #[test]
@@ -358,8 +387,8 @@ mod tests {
             is_ours: false,
             ..at(0, 0, 1)
         };
-        assert_eq!(found(&[]), [of_another.clone(), at(1, 0, 3)]);
-        assert_eq!(found(&taken(2)), [of_another.clone(), at(1, 2, 3)]);
+        assert_eq!(found(&[]), [at(1, 0, 3), of_another.clone()]);
+        assert_eq!(found(&taken(2)), [at(1, 2, 3), of_another.clone()]);
         assert_eq!(found(&taken(3)), [of_another]);
     }
 }

@@ -1,6 +1,7 @@
 //! People, their phones and their wishes.
 
 use super::super::preferences::Preferences;
+use super::change::{Changed, attempt};
 use crate::db::{Db, DbError, IdList, Tx, sql, sql_by_engine};
 use crate::events::User;
 use crate::identity::Role;
@@ -10,7 +11,13 @@ use uuid::Uuid;
 /// How long the end of a session is remembered: access tokens of it are good for less.
 const ENDED_REMEMBERED_US: i64 = 3_600 * 1_000_000;
 
-/// Takes a person's event. An older version never overwrites a newer one.
+/// How long ago a message may have been cancelled for want of a person who turns out to be there: as long as one
+/// waits for a person of whom nothing was heard.
+const BACK_WITHIN_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// Takes a person's event. An older version never overwrites a newer one. What was cancelled lately because the
+/// person had left, or was no approver, is queued again for one who is: the news of levels comes by a way of its
+/// own, and may have been here before the person's. Whether it still holds is asked before it is sent, as always.
 pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Result<(), DbError> {
     let approves = person.active && person.roles.has(Role::Approver);
     sql(
@@ -28,18 +35,42 @@ pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Re
     .bind(person.active)
     .bind(approves)
     .bind(person.version)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    if !person.active {
+        return Ok(());
+    }
+    let now_us = tx.now_us().await?;
+    let rows: Vec<Changed> = sql(
+        "update notification set status = 'queued', reason = null, attempts = 0, due_us = $2, lease_us = null,
+             provider_id = null, version = version + 1, updated_us = $2
+         where recipient_id = $1 and status = 'cancelled' and updated_us > $3
+           and reason in ('recipient_left', 'no_approver') and (reason = 'recipient_left' or $4)
+         returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
+    )
+    .bind(person.id)
+    .bind(now_us)
+    .bind(now_us - BACK_WITHIN_US)
+    .bind(approves)
+    .fetch_all(&mut *tx)
+    .await?;
+    let queued: Vec<_> = rows.iter().map(|row| (row, "queued", None)).collect();
+    if queued.is_empty() {
+        return Ok(());
+    }
+    attempt(tx, now_us, &queued).await
 }
 
-/// A person who left gets no push messages, and none after coming back until a phone says where.
+/// A person who left gets no push messages, and none after coming back until a phone says where: what a phone said
+/// since then stays, should the news of the leaving be late.
 pub(in crate::notification) async fn forget_phones(
     tx: &mut Tx,
     person_id: Uuid,
+    left_us: i64,
 ) -> Result<(), DbError> {
-    sql("delete from push_token where person_id = $1")
+    sql("delete from push_token where person_id = $1 and updated_us <= $2")
         .bind(person_id)
+        .bind(left_us)
         .execute(tx)
         .await
         .map(|_| ())

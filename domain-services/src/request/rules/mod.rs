@@ -11,7 +11,7 @@ mod submit;
 mod tests;
 mod upsert;
 
-pub(super) use chain::{Catalog, Category, Level, Reason};
+pub(super) use chain::{Catalog, Category, Level, Reason, Standing};
 pub(super) use decide::{Batch, Carry, Context, Snapshot};
 pub(super) use decision::{CommandRow, Decision, HistoryRow, ItemOutcome, NewEvent, OpRef};
 pub(super) use progress::{LevelNews, Progress};

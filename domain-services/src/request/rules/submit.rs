@@ -1,7 +1,7 @@
 //! Submitting: what must be there, what is sealed, who is to decide.
 
 use super::super::model::{Status, Stored};
-use super::chain::{Catalog, Level};
+use super::chain::{Catalog, Lacking, Level};
 use super::decide::{Batch, Context, Refusal, Ruling};
 use super::decision::NewEvent;
 use crate::events::{self, RequestSubmitted};
@@ -120,17 +120,17 @@ fn judge(
             "the reason belongs to another category",
         ));
     }
-    if may_wait && let Some(level) = catalog.unheard_of(category_id, category.levels) {
-        let waits_for = WaitingFor {
-            kind: WaitingKind::Category,
-            id: category_id,
-        };
-        let detail = format!("an approver of its level {level} is not known here yet");
-        return Err(Refusal::Waits(waits_for, detail));
-    }
     catalog
         .chain(category_id, category.levels, stored.owner_id)
-        .map_err(|level| {
+        .map_err(|Lacking { level, may_come }| {
+            if may_wait && may_come {
+                let waits_for = WaitingFor {
+                    kind: WaitingKind::Category,
+                    id: category_id,
+                };
+                let detail = format!("approvers of its level {level} are not known here yet");
+                return Refusal::Waits(waits_for, detail);
+            }
             Refusal::code(
                 Code::ChainIncomplete,
                 format!("level {level} lacks enough active approvers other than the requester"),

@@ -49,7 +49,7 @@ impl Server {
                 categories: HashMap::from([(CATEGORY, category)]),
                 reasons: HashMap::from([(REASON, reason)]),
                 levels: HashMap::from([(CATEGORY, vec![level])]),
-                approvers: HashMap::from([(APPROVER, true)]),
+                people: HashMap::from([(APPROVER, Standing::Approver)]),
             },
             ..Self::default()
         }
@@ -369,12 +369,12 @@ fn what_is_not_known_yet_is_waited_for_a_day() {
         [refused(Code::UnknownCategory)]
     );
     server.catalog = Server::new().catalog;
-    server.catalog.approvers.insert(APPROVER, false);
+    server.catalog.people.insert(APPROVER, Standing::Left);
     assert_eq!(
         server.push(&[submit(4, stamp(4))]),
         [refused(Code::ChainIncomplete)]
     );
-    server.catalog.approvers.clear();
+    server.catalog.people.clear();
     let decision = server.push_as(OWNER, &[submit(4, stamp(4))]);
     assert_eq!(verdicts(&decision), [(Verdict::Deferred, None)]);
     let waits = decision.items[0].waiting_for.as_ref().unwrap();

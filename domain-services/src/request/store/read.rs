@@ -1,7 +1,7 @@
 //! What a batch is judged by: the user's head, the named records, the command log, the catalogue.
 
 use super::super::model::{Head, Logged, Stored};
-use super::super::rules::{Catalog, Category, Level, Reason, Snapshot};
+use super::super::rules::{Catalog, Category, Level, Reason, Snapshot, Standing};
 use super::rows::{RulingRow, columns, ruling_columns};
 use crate::db::{DbError, IdList, On, Tx, sql, sql_by_engine};
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
@@ -232,7 +232,7 @@ async fn catalog(
             })
             .collect(),
         levels,
-        approvers: approvers(on, people).await?,
+        people: standing(on, people).await?,
     })
 }
 
@@ -251,8 +251,8 @@ fn levels(assigned: Vec<(Uuid, i32, String, i32)>) -> Result<HashMap<Uuid, Vec<L
     Ok(levels)
 }
 
-/// Of those who are known here, whether they may approve.
-async fn approvers(on: On<'_>, people: HashSet<Uuid>) -> Result<HashMap<Uuid, bool>, DbError> {
+/// What is known of these people.
+async fn standing(on: On<'_>, people: HashSet<Uuid>) -> Result<HashMap<Uuid, Standing>, DbError> {
     let rows: Vec<(Uuid, bool, String)> = sql_by_engine(
         "select id, active, roles from person where id = any($1)",
         "select id, active, roles from person where id in (select unhex(value) from json_each($1))",
@@ -264,8 +264,13 @@ async fn approvers(on: On<'_>, people: HashSet<Uuid>) -> Result<HashMap<Uuid, bo
         serde_json::from_str::<Vec<String>>(roles)
             .is_ok_and(|roles| roles.iter().any(|role| role == "approver"))
     };
+    let standing = |active: bool, roles: &str| match (active, approves(roles)) {
+        (false, _) => Standing::Left,
+        (true, true) => Standing::Approver,
+        (true, false) => Standing::Other,
+    };
     Ok(rows
         .into_iter()
-        .map(|(id, active, roles)| (id, active && approves(&roles)))
+        .map(|(id, active, roles)| (id, standing(active, &roles)))
         .collect())
 }

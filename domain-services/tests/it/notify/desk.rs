@@ -171,6 +171,7 @@ impl Desk {
         }
         let mut event = self.event(Topic::User, person(id), events::USER_CHANGED, &data);
         data["version"] = json!(event.version);
+        event.time_us = self.now_us().await;
         event.data = serde_json::value::to_raw_value(&data).unwrap();
         self.take(&[event]).await;
     }

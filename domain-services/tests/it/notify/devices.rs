@@ -93,6 +93,19 @@ both_engines!(
         assert!(heard(&desk).await.is_empty());
         registers(&desk, 21, 3, "phone", "b").await;
         assert_eq!(heard(&desk).await, ["b"]);
+        // News of a leaving before that, which comes late.
+        let mut late = desk.event(
+            Topic::User,
+            person(21),
+            events::USER_DEACTIVATED,
+            &json!({
+                "id": person(21), "email": "c@example.org", "name": "Cid", "roles": ["approver"],
+                "departmentId": null, "region": null, "locale": null, "active": false, "version": 1,
+            }),
+        );
+        late.time_us = desk.now_us().await - 1_000_000;
+        desk.take(&[late]).await;
+        assert_eq!(heard(&desk).await, ["b"]);
     }
 );
 

@@ -154,6 +154,31 @@ both_engines!(who_left_hears_nothing, |world| async move {
 });
 
 both_engines!(
+    who_turns_out_to_be_there_hears_of_what_still_holds,
+    |world| async move {
+        let desk = Desk::open(&world).await;
+        desk.person_is(21, "Cid", json!({"roles": ["sales"]})).await;
+        desk.take(&[desk.opened(2)]).await;
+        let dispatcher = desk.dispatcher();
+        desk.turn(&dispatcher, desk.now_us().await).await;
+        let cancelled = ["21 email level_opened cancelled/no_approver"];
+        assert_eq!(desk.rows().await, cancelled);
+        desk.person_is(21, "Cid", json!({"roles": ["sales"], "locale": "de"}))
+            .await;
+        assert_eq!(desk.rows().await, cancelled);
+        desk.person_is(21, "Cid", json!({"roles": ["approver"]}))
+            .await;
+        desk.turn(&dispatcher, desk.now_us().await).await;
+        assert_eq!(desk.email.count(), 1);
+        // What has left is not sent again.
+        desk.person_is(21, "Cid", json!({"roles": ["approver"], "locale": "fr"}))
+            .await;
+        desk.turn(&dispatcher, desk.now_us().await).await;
+        assert_eq!(desk.email.count(), 1);
+    }
+);
+
+both_engines!(
     quiet_hours_hold_back_what_makes_a_sound,
     |world| async move {
         let desk = Desk::open(&world).await;
