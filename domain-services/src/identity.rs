@@ -178,6 +178,8 @@ pub struct Identity {
     pub session_id: Uuid,
     /// When the token ends, in microseconds since the Unix epoch.
     pub expires_us: i64,
+    /// The version of the user's record that the token was issued for; 0: it does not say.
+    pub version: i64,
 }
 
 impl Identity {

@@ -63,6 +63,7 @@ mod tests {
             roles: Role::Admin.into(),
             session_id: Uuid::from_u128(session),
             expires_us: 0,
+            version: 0,
         };
         let refused = CommandRefused {
             command: "PUT /api/v1/users/{id}".to_owned(),

@@ -265,5 +265,6 @@ fn identity(person: u8) -> Identity {
         roles: Role::Sales.into(),
         session_id: Uuid::nil(),
         expires_us: i64::MAX,
+        version: 0,
     }
 }

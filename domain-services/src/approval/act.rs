@@ -5,7 +5,7 @@ use super::rules::{Batch, Case, Snapshot};
 use super::service::{ApprovalError, ApprovalService, write};
 use super::store::{self, Acting, Locked, Moved};
 use super::view::View;
-use crate::db::Tx;
+use crate::db::{DbError, Tx};
 use crate::identity::Identity;
 use crate::invalid::{Invalid, check_text, none_of};
 use serde::{Serialize, Serializer};
@@ -82,7 +82,7 @@ impl ApprovalService {
         traceparent: Option<&str>,
     ) -> Result<Done, ApprovalError> {
         let service = self.clone();
-        let user = who.user_id;
+        let who = (who.user_id, who.version);
         let op_id = act.op_id.unwrap_or_else(|| self.db.ids().uuid_v7());
         let traceparent: Option<Arc<str>> = traceparent.map(Into::into);
         let (done, moved) = self
@@ -92,7 +92,7 @@ impl ApprovalService {
                 let traceparent = traceparent.clone();
                 Box::pin(async move {
                     let traceparent = traceparent.as_deref();
-                    service.act_in(tx, user, op_id, &act, traceparent).await
+                    service.act_in(tx, who, op_id, &act, traceparent).await
                 })
             })
             .await?;
@@ -105,7 +105,7 @@ impl ApprovalService {
     async fn act_in(
         &self,
         tx: &mut Tx,
-        user: Uuid,
+        (user, version): (Uuid, i64),
         op_id: Uuid,
         act: &Act,
         traceparent: Option<&str>,
@@ -121,6 +121,10 @@ impl ApprovalService {
         // Nothing is remembered of who has no part in the chain.
         if !concerns(&locked.case, number, user) {
             return Err(ApprovalError::NotFound);
+        }
+        if locked.case.inactive.contains(&user) && store::is_behind(tx, user, version).await? {
+            let late = "it is not known here yet that this person is an active approver";
+            return Err(DbError::Unavailable(late.to_owned()).into());
         }
         let logged = store::logged(tx, user, vec![op_id]).await?;
         let now_us = tx.now_us().await?;

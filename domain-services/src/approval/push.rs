@@ -34,6 +34,8 @@ pub(super) struct Settled {
 #[derive(Clone)]
 struct Job {
     user: Uuid,
+    /// Of the user's record, as their token says.
+    version: i64,
     items: Items,
     after_us: Option<i64>,
     traceparent: Option<Arc<str>>,
@@ -58,6 +60,7 @@ impl ApprovalService {
         }
         let job = Job {
             user,
+            version: who.version,
             items: envelope.approval_items().collect(),
             after_us: match envelope.since {
                 Since::After(after_us) => Some(after_us),
@@ -115,12 +118,18 @@ impl ApprovalService {
             );
             cases.insert(request_id, locked.case);
         }
+        // Nearly never: who votes is seldom one who has left.
+        let left = cases.values().any(|case| case.inactive.contains(&job.user));
+        let context = Context {
+            is_behind: left && store::is_behind(tx, job.user, job.version).await?,
+            ..self.context(job.user, now_us)
+        };
         let snapshot = Snapshot {
             cases,
             places: located.places.clone(),
             logged,
         };
-        let mut batch = Batch::new(self.context(job.user, now_us), snapshot);
+        let mut batch = Batch::new(context, snapshot);
         job.items.iter().for_each(|item| batch.take(item));
         let decision = batch.finish();
         let hlc = self.tick(clock, decision.observed, now_us);
@@ -146,6 +155,7 @@ impl ApprovalService {
             now_us,
             clock_ahead_max_ms: millis(self.settings.clock_ahead_max),
             defer_max_ms: millis(self.settings.defer_max),
+            is_behind: false,
         }
     }
 

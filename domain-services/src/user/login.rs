@@ -229,7 +229,9 @@ impl UserService {
 
     fn logged_in(&self, user: User, token: &RefreshToken) -> Result<LoggedIn, UserError> {
         Ok(LoggedIn {
-            access_token: self.tokens.issue(user.id, user.roles, token.session_id)?,
+            access_token: self
+                .tokens
+                .issue(user.id, user.roles, user.version, token.session_id)?,
             refresh_token: self.refresh_tokens.text(token),
             user,
         })

@@ -76,6 +76,9 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    /// Of the user's record. A service that knows an older one of it knows that news is on its way.
+    #[serde(default)]
+    ver: i64,
 }
 
 impl Tokens {
@@ -101,7 +104,7 @@ impl Tokens {
         })
     }
 
-    /// A token for a session, good for [`ACCESS_TOKEN_SECONDS`].
+    /// A token for a session, good for [`ACCESS_TOKEN_SECONDS`], with what this version of the user's record says.
     ///
     /// # Errors
     /// When the key does not sign.
@@ -109,6 +112,7 @@ impl Tokens {
         &self,
         user_id: Uuid,
         roles: Roles,
+        version: i64,
         session_id: Uuid,
     ) -> Result<String, IssueError> {
         let now = self.ids.now_us() / US;
@@ -126,6 +130,7 @@ impl Tokens {
             iat: now,
             nbf: now,
             exp: now + ACCESS_TOKEN_SECONDS,
+            ver: version,
         };
         encode(&header, &claims, &key.encoding).map_err(|error| IssueError(error.to_string()))
     }
@@ -179,6 +184,7 @@ impl Tokens {
             roles: claims.roles,
             session_id: claims.sid,
             expires_us: claims.exp.saturating_mul(US),
+            version: claims.ver,
         });
         self.verified.insert(digest, Arc::clone(&identity));
         Ok(identity)
@@ -246,7 +252,12 @@ mod tests {
 
     fn issue(tokens: &Tokens) -> String {
         tokens
-            .issue(Uuid::from_u128(1), Role::Sales.into(), Uuid::from_u128(2))
+            .issue(
+                Uuid::from_u128(1),
+                Role::Sales.into(),
+                3,
+                Uuid::from_u128(2),
+            )
             .unwrap()
     }
 
@@ -260,6 +271,7 @@ mod tests {
             assert_eq!(identity.user_id, Uuid::from_u128(1));
             assert_eq!(identity.session_id, Uuid::from_u128(2));
             assert!(identity.has(Role::Sales) && !identity.has(Role::Admin));
+            assert_eq!(identity.version, 3);
         }
         world.wait(ACCESS_TOKEN_SECONDS);
         assert_eq!(tokens.verify(&token), Err(TokenError::Expired), "cached");

@@ -221,6 +221,7 @@ pub(crate) fn actor(role: Role) -> Identity {
         roles: role.into(),
         session_id: Uuid::from_u128(2),
         expires_us: i64::MAX,
+        version: 0,
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn server(rate: Option<Rate>) -> Router {
                 roles: Roles::from(Role::Sales),
                 session_id: Uuid::nil(),
                 expires_us: i64::MAX,
+                version: 0,
             })),
             Err(_) => Err(TokenError::Unauthenticated),
         },

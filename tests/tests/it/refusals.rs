@@ -1,5 +1,6 @@
 //! Approvals, *the refusals*: each code by its name, for good, and none that harms its neighbours.
 
+use domain_services::db::sql;
 use serde_json::{Value, json};
 use sync_core::hlc::Stamp;
 use tests::{Phone, Server, both_engines, wall_ms};
@@ -187,6 +188,55 @@ async fn who_left_decides_nothing_any_more(server: &Server) {
     assert_eq!(sales.look(request.id).await.body["status"], "pending_l1");
 }
 
+/// What is told to the approval service of this person waits, as behind an event that cannot be handled.
+async fn holds_news_of(server: &Server, person: Uuid, held: bool) {
+    let statement = if held {
+        "insert into dead_letter (event_id, topic, key, type, version, time_us, body, reason, at_us)
+         values ($1, 'user', $1, 'user.changed', 0, 0, '{}', 'a test', 0)"
+    } else {
+        "delete from dead_letter where key = $1"
+    };
+    let db = &server.services().databases.approval;
+    let written =
+        db.write(move |tx| Box::pin(async move { sql(statement).bind(person).execute(tx).await }));
+    assert!(written.await.unwrap() > 0);
+}
+
+async fn who_is_back_before_the_news_of_it_waits(server: &Server) {
+    let mut sales = server.sales_phone().await;
+    let mut leaver = server.phone_with(&["approver"]).await;
+    let person = leaver.actor.user_id;
+    let me = leaver.actor.get("/api/v1/users/me").await.ok().body;
+    let email = me["email"].as_str().unwrap();
+    let l1a = server.phone_of("l1a").await;
+    let category = server.category(&[(&[&leaver, &l1a], 1)]).await;
+    let request = sales.submitted(&category).await;
+    let id = request.approval(1);
+    leaver.wait_for(id).await;
+    server.change_roles(person, &["sales"]).await;
+    while leaver.approvals.contains_key(&id) {
+        leaver.pull_approvals().await;
+    }
+    holds_news_of(server, person, true).await;
+    server.change_roles(person, &["approver"]).await;
+    let mut back = Phone::of(server.sign_in(email, "athena-demo").await);
+    let revision = json!(request.revision.to_string());
+    let stamp = back.stamp();
+    let vote = back.vote_at("approve", id, &revision, stamp);
+    let reply = back.sync_votes([vote.clone()]).await;
+    assert_eq!(reply.verdicts(), ["deferred"]);
+    let waits = json!({"kind": "approval", "id": id});
+    assert_eq!(reply.result(0)["waitingFor"], waits);
+    let by_hand = back.act("approve", id, &json!({})).await;
+    assert_eq!((by_hand.status, by_hand.code()), (503, "unavailable"));
+
+    holds_news_of(server, person, false).await;
+    server.change_roles(person, &["approver", "sales"]).await;
+    back.wait_for(id).await;
+    assert_eq!(back.sync_votes([vote]).await.verdicts(), ["applied"]);
+    sales.wait_status(request.id, "approved").await;
+}
+
 async fn anothers_approval_and_none_answer_alike_once_a_day_has_passed(server: &Server) {
     let mut sales = server.sales_phone().await;
     let mut l1a = server.phone_of("l1a").await;
@@ -335,6 +385,7 @@ both_engines!(
     nobody_decides_about_an_own_request,
     one_person_fills_one_level,
     who_left_decides_nothing_any_more,
+    who_is_back_before_the_news_of_it_waits,
     anothers_approval_and_none_answer_alike_once_a_day_has_passed,
     an_unknown_approval_is_waited_for_and_so_is_what_follows_it,
     a_clock_that_is_ahead_spoils_its_own_items_only,

@@ -24,6 +24,8 @@ pub(in crate::approval) struct Context {
     pub(in crate::approval) clock_ahead_max_ms: u64,
     /// How old an item's stamp may be while it waits for an approval unknown here.
     pub(in crate::approval) defer_max_ms: u64,
+    /// The user's token is of a later version of their record than what is known here.
+    pub(in crate::approval) is_behind: bool,
 }
 
 /// An operation as it is remembered.
@@ -230,6 +232,15 @@ impl Batch {
         let Some(case) = self.decision.cases.get(&request_id) else {
             return Err(self.unheard_of(item, now_ms));
         };
+        let may_be_back = case.inactive.contains(&self.context.user) && self.context.is_behind;
+        if may_be_back && self.may_wait(item, now_ms) {
+            let waiting_for = WaitingFor {
+                kind: WaitingKind::Approval,
+                id: item.id,
+            };
+            let detail = "it is not known here yet that this person is an active approver";
+            return Err(Refusal::Waits(waiting_for, detail));
+        }
         let wish = wish_of(item, self.context.user, level);
         let ruling = case.rule(&wish, self.decision.moment_us(request_id));
         let verdict = ruling.verdict();
@@ -250,12 +261,7 @@ impl Batch {
 
     /// Its event may be on the way, unless the phone has waited for a day.
     fn unheard_of(&self, item: &ApprovalItem, now_ms: u64) -> Refusal {
-        let may_wait = item
-            .stamp
-            .millis()
-            .saturating_add(self.context.defer_max_ms)
-            > now_ms;
-        if may_wait {
+        if self.may_wait(item, now_ms) {
             let waiting_for = WaitingFor {
                 kind: WaitingKind::Approval,
                 id: item.id,
@@ -264,6 +270,14 @@ impl Batch {
         } else {
             Refusal::Code(Code::NotFound, "there is no such approval".to_owned())
         }
+    }
+
+    fn may_wait(&self, item: &ApprovalItem, now_ms: u64) -> bool {
+        let waits_until_ms = item
+            .stamp
+            .millis()
+            .saturating_add(self.context.defer_max_ms);
+        waits_until_ms > now_ms
     }
 
     fn remember(&mut self, item: &ApprovalItem, outcome: &ItemOutcome) {

@@ -26,6 +26,19 @@ pub(in crate::approval) async fn put_person(tx: &mut Tx, person: User) -> Result
     Ok(rows > 0)
 }
 
+/// Whether this person's record is known here in an older version.
+pub(in crate::approval) async fn is_behind(
+    tx: &mut Tx,
+    person: Uuid,
+    version: i64,
+) -> Result<bool, DbError> {
+    let known: Option<(i64,)> = sql("select version from person where id = $1")
+        .bind(person)
+        .fetch_optional(tx)
+        .await?;
+    Ok(known.is_none_or(|(known,)| known < version))
+}
+
 /// Makes every person known here older than any event.
 pub(in crate::approval) async fn outdate_people(tx: &mut Tx) -> Result<(), DbError> {
     sql("update person set version = 0")

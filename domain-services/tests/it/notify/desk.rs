@@ -73,6 +73,7 @@ pub(crate) fn signed_in(user_id: Uuid, session: u128) -> Identity {
         roles: Role::Approver.into(),
         session_id: Uuid::from_u128(session),
         expires_us: i64::MAX,
+        version: 0,
     }
 }
 

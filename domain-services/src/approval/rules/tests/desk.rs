@@ -114,6 +114,7 @@ impl Desk {
             now_us: now,
             clock_ahead_max_ms: 60_000,
             defer_max_ms: 24 * 3_600_000,
+            is_behind: false,
         };
         let mut at_work = Batch::new(context, snapshot);
         for command in batch {
