@@ -237,15 +237,13 @@ async fn push(services: &Services, who: &Identity, changes: &[Value]) -> Result<
         let answer = services.requests.push(who, &envelope, None).await?;
         let answer = serde_json::to_value(&answer).map_err(|e| wrong(&e))?;
         let results = answer["results"].as_array().cloned().unwrap_or_default();
-        let waits =
-            |result: &Value| result["verdict"] == "deferred" || result["verdict"] == "rejected";
-        // Another node that started in the same moment pushed these operations, with its own stamps.
-        if results
-            .iter()
-            .any(|result| result["code"] == "op_id_reused")
-        {
-            return Ok(());
-        }
+        // Another node that started in the same moment, or a start that was cut off, pushed this operation with
+        // a stamp of its own.
+        let is_pushed = |result: &Value| result["code"] == "op_id_reused";
+        let waits = |result: &Value| {
+            let verdict = &result["verdict"];
+            *verdict == "deferred" || *verdict == "rejected" && !is_pushed(result)
+        };
         match results.into_iter().find(waits) {
             None => return Ok(()),
             Some(result) => refused = result,

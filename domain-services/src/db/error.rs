@@ -85,19 +85,26 @@ impl From<sqlx::Error> for DbError {
 
 /// Whether what the database refuses has to do with its own state, and not with what it was asked.
 fn is_for_now(error: &dyn DatabaseError) -> bool {
-    let Some(code) = error.code() else {
-        return false;
-    };
+    let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
-        // The low byte of an extended code is the primary one: https://sqlite.org/rescode.html.
-        let primary = code.parse().map_or(0, |code: i32| code & 0xff);
-        return matches!(
-            primary,
-            BUSY | LOCKED | NOMEM | READONLY | IOERR | FULL | CANTOPEN | PROTOCOL
-        );
+        sqlite_is_for_now(&code)
+    } else {
+        postgres_is_for_now(&code)
     }
-    // Connections, resources, what is in use, the operator, the system; a standby. Not 57014: a statement that took
-    // too long takes as long again.
+}
+
+/// By the low byte of an extended code, which is the primary one: <https://sqlite.org/rescode.html>.
+fn sqlite_is_for_now(code: &str) -> bool {
+    let primary = code.parse().map_or(0, |code: i32| code & 0xff);
+    matches!(
+        primary,
+        BUSY | LOCKED | NOMEM | READONLY | IOERR | FULL | CANTOPEN | PROTOCOL
+    )
+}
+
+/// Connections, resources, what is in use, the operator, the system; a standby. Not 57014: a statement that took too
+/// long takes as long again.
+fn postgres_is_for_now(code: &str) -> bool {
     ["08", "53", "55", "57P", "58", STANDBY]
         .iter()
         .any(|class| code.starts_with(class))
@@ -119,6 +126,32 @@ impl From<sqlx::migrate::MigrateError> for DbError {
         match error {
             sqlx::migrate::MigrateError::Execute(inner) => Self::from(inner),
             other => Self::Migrate(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_database_refuses_for_now_is_told_from_what_it_will_refuse_again() {
+        // A full disk (with an extended code of IOERR too), a lock, a device, a file system that only reads.
+        for code in ["13", "5", "517", "6", "10", "778", "8", "1032", "14"] {
+            assert!(sqlite_is_for_now(code), "{code}");
+        }
+        // Constraints, a mistake, a type, a file that is none.
+        for code in ["19", "2067", "1299", "1", "20", "26", "", "x"] {
+            assert!(!sqlite_is_for_now(code), "{code}");
+        }
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html
+        for code in [
+            "08006", "53100", "53200", "53300", "55P03", "57P01", "57P03", "58030", "25006",
+        ] {
+            assert!(postgres_is_for_now(code), "{code}");
+        }
+        for code in ["22021", "23505", "25001", "42P01", "57014", "XX000", ""] {
+            assert!(!postgres_is_for_now(code), "{code}");
         }
     }
 }

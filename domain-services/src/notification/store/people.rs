@@ -15,9 +15,7 @@ const ENDED_REMEMBERED_US: i64 = 3_600 * 1_000_000;
 /// waits for a person of whom nothing was heard.
 const BACK_WITHIN_US: i64 = 24 * 3_600 * 1_000_000;
 
-/// Takes a person's event. An older version never overwrites a newer one. What was cancelled lately because the
-/// person had left, or was no approver, is queued again for one who is: the news of levels comes by a way of its
-/// own, and may have been here before the person's. Whether it still holds is asked before it is sent, as always.
+/// Takes a person's event. An older version never overwrites a newer one.
 pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Result<(), DbError> {
     let approves = person.active && person.roles.has(Role::Approver);
     sql(
@@ -37,18 +35,32 @@ pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Re
     .bind(person.version)
     .execute(&mut *tx)
     .await?;
-    if !person.active {
-        return Ok(());
+    if person.active {
+        queue_again(tx, person.id, approves).await?;
     }
+    Ok(())
+}
+
+/// What was cancelled lately because a person had left, or was no approver, is queued again for one who is there:
+/// the news of levels comes by a way of its own, and may have been here before the person's. Of several that tell
+/// the same of one thing the last, and no push message for who has no phone. Whether it still holds is asked before
+/// it is sent, as always.
+async fn queue_again(tx: &mut Tx, person_id: Uuid, approves: bool) -> Result<(), DbError> {
     let now_us = tx.now_us().await?;
     let rows: Vec<Changed> = sql(
-        "update notification set status = 'queued', reason = null, attempts = 0, due_us = $2, lease_us = null,
+        "update notification as n set status = 'queued', reason = null, attempts = 0, due_us = $2, lease_us = null,
              provider_id = null, version = version + 1, updated_us = $2
-         where recipient_id = $1 and status = 'cancelled' and updated_us > $3
-           and reason in ('recipient_left', 'no_approver') and (reason = 'recipient_left' or $4)
+         where n.recipient_id = $1 and n.status = 'cancelled' and n.updated_us > $3
+           and n.reason in ('recipient_left', 'no_approver') and (n.reason = 'recipient_left' or $4)
+           and n.event_id is not null
+           and (n.channel <> 'push' or exists (select 1 from push_token where person_id = $1))
+           and not exists (select 1 from notification as later
+                           where later.about_id = n.about_id and later.recipient_id = $1
+                             and later.channel = n.channel and later.template = n.template
+                             and (later.created_us, later.id) > (n.created_us, n.id))
          returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
     )
-    .bind(person.id)
+    .bind(person_id)
     .bind(now_us)
     .bind(now_us - BACK_WITHIN_US)
     .bind(approves)

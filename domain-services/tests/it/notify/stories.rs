@@ -166,6 +166,10 @@ both_engines!(
         desk.person_is(21, "Cid", json!({"roles": ["sales"], "locale": "de"}))
             .await;
         assert_eq!(desk.rows().await, cancelled);
+        // Told twice meanwhile: of the two the last is sent.
+        desk.take(&[desk.opened(2)]).await;
+        desk.turn(&dispatcher, desk.now_us().await).await;
+        assert_eq!(desk.rows().await, [cancelled[0], cancelled[0]]);
         desk.person_is(21, "Cid", json!({"roles": ["approver"]}))
             .await;
         desk.turn(&dispatcher, desk.now_us().await).await;
