@@ -1,7 +1,7 @@
 //! `POST /approvals/{id}/approve|reject|rollback`: one vote, by hand.
 
 use super::answer::Shown;
-use super::rules::{Batch, Case, Snapshot};
+use super::rules::{Batch, Case, NOT_BACK_YET, Snapshot};
 use super::service::{ApprovalError, ApprovalService, write};
 use super::store::{self, Acting, Locked, Moved};
 use super::view::View;
@@ -123,8 +123,7 @@ impl ApprovalService {
             return Err(ApprovalError::NotFound);
         }
         if locked.case.inactive.contains(&user) && store::is_behind(tx, user, version).await? {
-            let late = "it is not known here yet that this person is an active approver";
-            return Err(DbError::Unavailable(late.to_owned()).into());
+            return Err(DbError::Unavailable(NOT_BACK_YET.to_owned()).into());
         }
         let logged = store::logged(tx, user, vec![op_id]).await?;
         let now_us = tx.now_us().await?;

@@ -28,6 +28,10 @@ pub(in crate::approval) struct Context {
     pub(in crate::approval) is_behind: bool,
 }
 
+/// Why the vote of somebody waits whose token is of a later record than the one known here.
+pub(in crate::approval) const NOT_BACK_YET: &str =
+    "it is not known here yet that this person is an active approver";
+
 /// An operation as it is remembered.
 #[derive(Debug, Clone)]
 pub(in crate::approval) struct Logged {
@@ -238,8 +242,7 @@ impl Batch {
                 kind: WaitingKind::Approval,
                 id: item.id,
             };
-            let detail = "it is not known here yet that this person is an active approver";
-            return Err(Refusal::Waits(waiting_for, detail));
+            return Err(Refusal::Waits(waiting_for, NOT_BACK_YET));
         }
         let wish = wish_of(item, self.context.user, level);
         let ruling = case.rule(&wish, self.decision.moment_us(request_id));

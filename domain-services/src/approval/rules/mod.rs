@@ -13,7 +13,7 @@ mod ruling;
 #[cfg(test)]
 mod tests;
 
-pub(super) use batch::{Batch, Context, Logged, Snapshot};
+pub(super) use batch::{Batch, Context, Logged, NOT_BACK_YET, Snapshot};
 pub(super) use case::{Case, Level, Phase};
 pub(super) use decision::{Decision, ItemOutcome, LogRow, OpRef};
 pub(super) use fact::{Fact, Pinned, Submitted};

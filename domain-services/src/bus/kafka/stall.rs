@@ -1,9 +1,8 @@
 //! Notices a client that stands still: events lie behind where the service stands, and none is brought.
 //!
-//! Seen three times in hundreds of starts with librdkafka 2.12, soon after topics had been made, without an error
-//! told; once, when it was looked into, all was read but the last event of a partition, for minutes. Why is not
-//! known, nor whether it is always the same. A client made anew reads on where the tables say, so to begin again is
-//! safe whatever the reason.
+//! Seen once for certain in hundreds of starts with librdkafka 2.12, soon after topics had been made: partitions
+//! given, no error told, and all read but the last event of a partition, for minutes. Why is not known. A client
+//! made anew reads on where the tables say, so to begin again is safe whatever the reason.
 
 use crate::bus::Position;
 use rdkafka::ClientContext;

@@ -18,7 +18,7 @@ const BACK_WITHIN_US: i64 = 24 * 3_600 * 1_000_000;
 /// Takes a person's event. An older version never overwrites a newer one.
 pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Result<(), DbError> {
     let approves = person.active && person.roles.has(Role::Approver);
-    sql(
+    let news = sql(
         "insert into person as p (id, email, name, locale, active, approves, version)
          values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (id) do update set
@@ -35,7 +35,7 @@ pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Re
     .bind(person.version)
     .execute(&mut *tx)
     .await?;
-    if person.active {
+    if news > 0 && person.active {
         queue_again(tx, person.id, approves).await?;
     }
     Ok(())
