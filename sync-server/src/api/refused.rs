@@ -25,7 +25,8 @@ pub(crate) async fn tell(State(app): State<App>, request: Request, next: Next) -
     let Some(problem) = problem.filter(|problem| problem.status().is_client_error()) else {
         return response;
     };
-    match command.refused(&app, problem.code()).await {
+    // In a box: every request passes here, and is not to carry the state of a write that hardly any needs.
+    match Box::pin(command.refused(&app, problem.code())).await {
         Ok(()) => response,
         Err(problem) => problem.into_response(),
     }
