@@ -7,7 +7,7 @@
 use crate::field::Field;
 use crate::record::Record;
 use crate::value::Value;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::fmt;
@@ -31,44 +31,54 @@ const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// # Errors
 /// [`JcsError::Number`], when a number is no integer within ±(2^53 − 1).
 pub fn to_jcs(value: &serde_json::Value) -> Result<Vec<u8>, JcsError> {
-    let mut out = Vec::with_capacity(256);
-    write_jcs(&mut out, value)?;
-    Ok(out)
+    // The only error there can be: names are text, and memory takes whatever is written.
+    serde_json::to_vec(&Jcs(value)).map_err(|_| JcsError::Number)
 }
 
-fn write_jcs(out: &mut Vec<u8>, value: &serde_json::Value) -> Result<(), JcsError> {
-    match value {
-        serde_json::Value::Null => out.extend_from_slice(b"null"),
-        serde_json::Value::Bool(true) => out.extend_from_slice(b"true"),
-        serde_json::Value::Bool(false) => out.extend_from_slice(b"false"),
-        serde_json::Value::Number(number) => write_number(out, number)?,
-        serde_json::Value::String(text) => write_string(out, text),
-        serde_json::Value::Array(items) => {
-            out.push(b'[');
-            for (place, item) in items.iter().enumerate() {
-                if place > 0 {
-                    out.push(b',');
+/// A JSON value that `serde_json` writes as its RFC 8785 form, also within something larger.
+///
+/// Serializing fails where a number has no canonical form ([`JcsError::Number`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Jcs<'a>(pub &'a serde_json::Value);
+
+impl Serialize for Jcs<'_> {
+    // serde_json escapes what section 3.2.2.2 says, as it says, and leaves no blanks.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            serde_json::Value::Null => serializer.serialize_unit(),
+            serde_json::Value::Bool(is) => serializer.serialize_bool(*is),
+            serde_json::Value::Number(number) => serialize_number(number, serializer),
+            serde_json::Value::String(text) => serializer.serialize_str(text),
+            serde_json::Value::Array(items) => serializer.collect_seq(items.iter().map(Jcs)),
+            serde_json::Value::Object(members) => {
+                // By bytes already, which is nearly always the order wanted.
+                if members
+                    .keys()
+                    .is_sorted_by(|a, b| by_code_units(a, b).is_lt())
+                {
+                    let members = members.iter().map(|(name, member)| (name, Jcs(member)));
+                    return serializer.collect_map(members);
                 }
-                write_jcs(out, item)?;
+                let mut sorted: Vec<_> = members.iter().collect();
+                sorted.sort_by(|(a, _), (b, _)| by_code_units(a, b));
+                let members = sorted.into_iter();
+                serializer.collect_map(members.map(|(name, member)| (name, Jcs(member))))
             }
-            out.push(b']');
-        }
-        serde_json::Value::Object(members) => {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by(|(a, _), (b, _)| by_code_units(a, b));
-            out.push(b'{');
-            for (place, (name, member)) in sorted.into_iter().enumerate() {
-                if place > 0 {
-                    out.push(b',');
-                }
-                write_string(out, name);
-                out.push(b':');
-                write_jcs(out, member)?;
-            }
-            out.push(b'}');
         }
     }
-    Ok(())
+}
+
+fn serialize_number<S: Serializer>(
+    number: &serde_json::Number,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let integer = number
+        .as_i64()
+        .filter(|integer| integer.unsigned_abs() <= MAX_INTEGER);
+    match integer {
+        Some(integer) => serializer.serialize_i64(integer),
+        None => Err(ser::Error::custom(JcsError::Number)),
+    }
 }
 
 /// The order of UTF-16. It is that of UTF-8 but for what lies beyond U+FFFF: U+FF5E comes before U+1F600 in
@@ -79,20 +89,6 @@ fn by_code_units(a: &str, b: &str) -> Ordering {
     } else {
         a.encode_utf16().cmp(b.encode_utf16())
     }
-}
-
-fn write_number(out: &mut Vec<u8>, number: &serde_json::Number) -> Result<(), JcsError> {
-    let negative = number.as_i64().is_some_and(i64::is_negative);
-    let magnitude = number
-        .as_u64()
-        .or_else(|| number.as_i64().map(i64::unsigned_abs))
-        .filter(|magnitude| *magnitude <= MAX_INTEGER)
-        .ok_or(JcsError::Number)?;
-    if negative {
-        out.push(b'-');
-    }
-    write_integer(out, magnitude);
-    Ok(())
 }
 
 fn write_integer(out: &mut Vec<u8>, number: u64) {

@@ -21,6 +21,8 @@ const TOPICS: [Topic; 5] = [
 
 /// A leaf may come so much later, so that a busy time costs transactions by the second and not by the event.
 const LINGER: Duration = Duration::from_millis(200);
+/// The more leaves come at once, the fewer pages of the index by actor are written for each.
+const BATCH_MAX: usize = 2_000;
 
 /// Hears everything.
 #[derive(Debug)]
@@ -50,6 +52,10 @@ impl Consumer for AuditConsumer {
 
     fn linger(&self) -> Duration {
         LINGER
+    }
+
+    fn batch_max(&self) -> usize {
+        BATCH_MAX
     }
 
     fn db(&self) -> &Db {

@@ -8,8 +8,8 @@
 use crate::bus::{Event, Topic};
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sync_core::canonical::{JcsError, to_jcs};
+use serde_json::Value;
+use sync_core::canonical::{Jcs, JcsError};
 use uuid::Uuid;
 
 /// What a leaf says, read back from its bytes.
@@ -45,9 +45,6 @@ pub enum LeafError {
     /// It has no canonical form.
     #[error("its data has no canonical form: {0}")]
     Canonical(#[from] JcsError),
-    /// Canonical JSON that is not UTF-8: a mistake in the program.
-    #[error("its canonical form is no text")]
-    Text,
 }
 
 /// The canonical bytes of the leaf of an event at place `seq`.
@@ -56,18 +53,34 @@ pub enum LeafError {
 /// [`LeafError`].
 pub fn canonical(seq: u64, event: &Event) -> Result<String, LeafError> {
     let detail: Value = event.decode()?;
-    let leaf = json!({
-        "seq": seq,
-        "at": Time(event.time_us),
-        "actorId": event.actor,
-        "action": event.kind,
-        "requestId": request_id(event, &detail),
-        "traceId": event.traceparent.as_deref().and_then(trace_id),
-        "eventId": event.id,
-        "key": event.key,
-        "detail": detail,
-    });
-    String::from_utf8(to_jcs(&leaf)?).map_err(|_| LeafError::Text)
+    let members = Members {
+        action: &event.kind,
+        actor_id: event.actor,
+        at: Time(event.time_us),
+        detail: Jcs(&detail),
+        event_id: event.id,
+        key: event.key,
+        request_id: request_id(event, &detail),
+        seq,
+        trace_id: event.traceparent.as_deref().and_then(trace_id),
+    };
+    // Times, ids and text can be written, so it is a number of the detail that cannot.
+    serde_json::to_string(&members).map_err(|_| JcsError::Number.into())
+}
+
+/// The members in the order of their names, as RFC 8785 wants them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Members<'a> {
+    action: &'a str,
+    actor_id: Option<Uuid>,
+    at: Time,
+    detail: Jcs<'a>,
+    event_id: Uuid,
+    key: Uuid,
+    request_id: Option<Uuid>,
+    seq: u64,
+    trace_id: Option<&'a str>,
 }
 
 /// The one request that an event is about.
@@ -94,6 +107,8 @@ fn trace_id(traceparent: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+    use sync_core::canonical::to_jcs;
 
     fn event(topic: Topic, data: &Value) -> Event {
         Event {
@@ -123,6 +138,24 @@ mod tests {
         );
         let leaf: Leaf = serde_json::from_str(&text).unwrap();
         assert_eq!((leaf.seq, leaf.detail), (7, data));
+    }
+
+    #[test]
+    fn members_are_written_in_canonical_order() {
+        let data = json!({"z\u{1}\"": ["\u{7f}é", null, true, -1], "\u{ff5e}": 1, "\u{1f600}": {"b": 2, "a": 3}});
+        for event in [
+            event(Topic::User, &data),
+            Event {
+                kind: "odd \"kind\"\n".to_owned(),
+                traceparent: None,
+                actor: None,
+                ..event(Topic::User, &data)
+            },
+        ] {
+            let text = canonical(7, &event).unwrap();
+            let value = serde_json::from_str(&text).unwrap();
+            assert_eq!(text.as_bytes(), to_jcs(&value).unwrap());
+        }
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn hash_at(seq: i64, stored: &[u8], level: u32) -> Result<Hash, DbError> {
 }
 
 const LEAF_COLUMNS: usize = 3;
-/// Leaves of one statement of SQLite: as many as a delivery has at most.
+/// Leaves of one statement of SQLite: as many as a delivery of the bus within the process has at most.
 const LEAVES_MAX: usize = 512;
 
 static LEAVES: LazyLock<ValueRows> = LazyLock::new(|| {
@@ -150,7 +150,7 @@ static LEAVES: LazyLock<ValueRows> = LazyLock::new(|| {
     ValueRows::new(into, LEAF_COLUMNS, "", LEAVES_MAX)
 });
 
-/// Appends leaves, in one statement for a delivery.
+/// Appends leaves, in one statement for a delivery (on SQLite, for 512).
 pub(super) async fn insert_leaves(tx: &mut Tx, leaves: &[NewLeaf]) -> Result<(), DbError> {
     if tx.is_sqlite() {
         for leaves in leaves.chunks(LEAVES_MAX) {

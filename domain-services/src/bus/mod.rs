@@ -183,6 +183,11 @@ pub trait Consumer: Send + Sync {
         Duration::ZERO
     }
 
+    /// Events of one transaction at most. A bus within the process hands over what it publishes at once.
+    fn batch_max(&self) -> usize {
+        500
+    }
+
     /// Where its inbox and its positions are kept.
     fn db(&self) -> &Db;
 

@@ -24,8 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// Events of one transaction at most, and bytes of their data.
-const BATCH_MAX: usize = 500;
+/// Bytes of events' data of one transaction at most.
 const BATCH_MAX_BYTES: usize = 4 << 20;
 /// Enough to be worth a transaction: so much is not lingered for.
 const LINGER_BYTES: &str = "262144";
@@ -176,8 +175,11 @@ impl Reader {
             .set("fetch.error.backoff.ms", "100")
             // A topic that a broker did not show yet is found so much later, not after five minutes.
             .set("topic.metadata.refresh.interval.ms", "10000")
-            // What is fetched ahead: four batches, not the 64 MiB of the default.
-            .set("queued.min.messages", "2000")
+            // What is fetched ahead: four batches, and not the 64 MiB of the default.
+            .set(
+                "queued.min.messages",
+                (4 * self.consumer.batch_max()).to_string(),
+            )
             .set("queued.max.messages.kbytes", "16384");
         let linger = self.consumer.linger();
         if !linger.is_zero() {
@@ -209,8 +211,9 @@ impl Reader {
         let mut batch = Batch::default();
         let mut wait = POLL;
         let linger = self.consumer.linger();
+        let batch_max = self.consumer.batch_max();
         let mut until = None;
-        while batch.len() < BATCH_MAX && batch.bytes < BATCH_MAX_BYTES {
+        while batch.len() < batch_max && batch.bytes < BATCH_MAX_BYTES {
             let message = match client.poll(wait) {
                 None => break,
                 Some(Ok(message)) => message,
