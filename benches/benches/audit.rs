@@ -1,8 +1,8 @@
 //! The audit log: appends, proofs in a large log, and the offline check of an export.
 //!
 //! On SQLite, and on the PostgreSQL that `ATHENA_BENCH_PG_URL` names (`scripts/bench --audit` starts one that
-//! waits for the disk). `ATHENA_BENCH_LEAVES` says how large the log is that proofs are made in; default a
-//! million.
+//! waits for the disk). `ATHENA_BENCH_LEAVES` says how large the log is that proofs are made in, default a
+//! million; `ATHENA_BENCH_DELIVERY` how many leaves come at once, default 2,000.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot do its part ends")]
 #![allow(
@@ -30,7 +30,7 @@ use uuid::Uuid;
 /// Events of one delivery: as many as the log takes at once from Kafka, where it has fallen behind. A bus within
 /// the process hands over 500: `ATHENA_BENCH_DELIVERY`.
 fn delivery_size() -> u64 {
-    from_environment("ATHENA_BENCH_DELIVERY").unwrap_or(2_000)
+    from_environment("ATHENA_BENCH_DELIVERY").unwrap_or(2_000).max(1)
 }
 
 /// A vote, the most frequent of the events that have a leaf of their own.

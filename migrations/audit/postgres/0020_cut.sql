@@ -17,3 +17,5 @@ create index leaf_at on leaf (at, seq);
 create index leaf_action on leaf (action, at, seq);
 create index leaf_actor on leaf (actor_id, at, seq) where actor_id is not null;
 create index leaf_request on leaf (request_id, at, seq) where request_id is not null;
+-- New columns have no statistics, and without them a page of the list would sort the whole log.
+analyze leaf;
