@@ -30,7 +30,9 @@ use uuid::Uuid;
 /// Events of one delivery: as many as the log takes at once from Kafka, where it has fallen behind. A bus within
 /// the process hands over 500: `ATHENA_BENCH_DELIVERY`.
 fn delivery_size() -> u64 {
-    from_environment("ATHENA_BENCH_DELIVERY").unwrap_or(2_000).max(1)
+    from_environment("ATHENA_BENCH_DELIVERY")
+        .unwrap_or(2_000)
+        .max(1)
 }
 
 /// A vote, the most frequent of the events that have a leaf of their own.
