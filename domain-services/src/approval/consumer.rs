@@ -62,6 +62,10 @@ impl Consumer for ApprovalConsumer {
         )
     }
 
+    fn can_be_rebuilt(&self) -> bool {
+        true
+    }
+
     fn db(&self) -> &Db {
         self.service.db()
     }

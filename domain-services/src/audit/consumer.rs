@@ -93,7 +93,7 @@ impl Projection for AuditService {
             });
         }
         store::insert_leaves(tx, &leaves).await?;
-        let uncovered = frontier.size() - covered;
+        let uncovered = frontier.size().saturating_sub(covered);
         if uncovered >= self.settings.checkpoint_leaves {
             let note = self
                 .signer

@@ -116,6 +116,12 @@ impl Disorder {
 /// Holds an export against checkpoints of one log. The largest of them says how far the log goes; the
 /// smaller ones narrow down where a rewritten history begins.
 ///
+/// A rewritten history shows only at the first checkpoint that it does not fit. A bad line before that one is
+/// told in its stead: it may be all that is wrong, and whether the history was rewritten too cannot be known.
+/// More checkpoints leave less room for that, and so does a second look with the line put right.
+///
+/// An export that ends within a line was cut short: the leaf of that line is not there.
+///
 /// # Errors
 /// When the export cannot be read.
 pub fn verify(export: &mut impl BufRead, checkpoints: &[Checkpoint]) -> io::Result<Verdict> {
@@ -123,15 +129,14 @@ pub fn verify(export: &mut impl BufRead, checkpoints: &[Checkpoint]) -> io::Resu
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = export
-            .by_ref()
-            .take(LINE_MAX)
-            .read_until(b'\n', &mut line)?;
-        if read == 0 {
+        let mut rest = export.by_ref().take(LINE_MAX);
+        if rest.read_until(b'\n', &mut line)? == 0 {
             return Ok(check.end());
         }
+        // A line that is too long has no end here either, but the export goes on.
+        let unended = rest.limit() > 0 && !line.ends_with(b"\n");
         if !line.trim_ascii().is_empty() {
-            check.take(&line);
+            check.take(&line, unended);
         }
     }
 }
@@ -170,11 +175,14 @@ impl Check {
         check
     }
 
-    fn take(&mut self, line: &[u8]) {
+    /// Only the last line of an export can be `unended`.
+    fn take(&mut self, line: &[u8], unended: bool) {
         let place = self.frontier.size();
         let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else {
-            if self.disorder.is_none() {
-                self.unreadable(place);
+            match self.disorder {
+                Some(_) => {}
+                None if unended => self.cut_short(place),
+                None => self.unreadable(place),
             }
             return;
         };
@@ -219,38 +227,57 @@ impl Check {
         self.push(Hash::default());
     }
 
+    /// The leaf is not there. If no checkpoint covers it, it shows that the log has grown.
+    fn cut_short(&mut self, place: u64) {
+        if place >= self.covered() {
+            self.push(Hash::default());
+        }
+    }
+
     fn push(&mut self, hash: Hash) {
         self.frontier.add(hash);
         self.compare();
     }
 
-    /// Holds the tree against the checkpoints of its size.
+    /// How far the log goes, by the checkpoints.
+    fn covered(&self) -> u64 {
+        self.checkpoints.last().map_or(0, |last| last.size)
+    }
+
+    /// Holds the tree against the checkpoints of its size. After one that does not fit, none says more.
     fn compare(&mut self) {
         let size = self.frontier.size();
-        while let Some(checkpoint) = self.checkpoints.get(self.compared)
+        let before = self.fits;
+        while self.parted.is_none()
+            && let Some(checkpoint) = self.checkpoints.get(self.compared)
             && checkpoint.size == size
         {
             self.compared += 1;
             if checkpoint.root == self.frontier.root() {
                 self.fits = size;
             } else {
-                self.parted.get_or_insert(size);
+                // Another of this size may have fitted.
+                self.fits = before;
+                self.parted = Some(size);
             }
         }
     }
 
     fn end(self) -> Verdict {
         let leaves = self.frontier.size();
-        let covered = self.checkpoints.last().map_or(0, |last| last.size);
+        let covered = self.covered();
         let disorder = self.disorder.map(Disorder::seq);
         if let Some(seq) = self.altered
             && disorder.is_none_or(|disorder| seq < disorder)
+            && self.parted.is_none_or(|parted| seq < parted)
         {
             return Verdict::Altered { seq };
         }
         if let Some(parted) = self.parted {
-            let fits = self.fits.min(parted);
-            return Verdict::Forked { fits, parted };
+            return Verdict::Forked {
+                fits: self.fits,
+                parted,
+            };
         }
         match self.disorder {
             Some(Disorder::Line { seq, found }) if self.found_later || found < seq => {

@@ -19,8 +19,24 @@ fn line(seq: u64) -> String {
     line_of(seq, &leaf, &leaf_hash(leaf.as_bytes()))
 }
 
+/// Another leaf, with the hash of the one that was signed.
+fn altered(seq: u64) -> String {
+    let other = leaf(seq).replace("test", "other");
+    line_of(seq, &other, &leaf_hash(leaf(seq).as_bytes()))
+}
+
 fn export() -> Vec<String> {
     (0..LEAVES).map(line).collect()
+}
+
+/// From this leaf on others, each with the hash that fits it.
+fn forked_at(first: u64) -> Vec<String> {
+    let rewritten = |seq| {
+        let other = leaf(seq).replace("test", "other");
+        line_of(seq, &other, &leaf_hash(other.as_bytes()))
+    };
+    let signed = (0..first).map(line);
+    signed.chain((first..LEAVES).map(rewritten)).collect()
 }
 
 fn checkpoint(size: u64) -> Checkpoint {
@@ -123,6 +139,77 @@ fn a_rewritten_history_is_forked_and_bounded_by_checkpoints() {
     assert_eq!(verdict(&lines), forked(0, LEAVES));
     let several = [checkpoint(LEAVES), checkpoint(10), checkpoint(20)];
     assert_eq!(verdict_by(&lines, &several), forked(10, 20));
+}
+
+#[test]
+fn a_fork_is_told_before_what_is_altered_after_it() {
+    let history = forked_at(5);
+    let several = [checkpoint(10), checkpoint(LEAVES)];
+    for seq in [10, 20, LEAVES - 1] {
+        for bad in [altered(seq), "?".to_owned()] {
+            let mut lines = history.clone();
+            lines[usize::try_from(seq).unwrap()] = bad;
+            let forked = Verdict::Forked {
+                fits: 0,
+                parted: 10,
+            };
+            assert_eq!(verdict_by(&lines, &several), forked, "{seq}");
+            // No checkpoint lies between: that the history is another one cannot be known.
+            assert_eq!(verdict(&lines), Verdict::Altered { seq });
+        }
+    }
+}
+
+#[test]
+fn what_is_altered_is_told_before_a_fork_after_it() {
+    for seq in [3, 9, 12] {
+        let mut lines = forked_at(15);
+        lines[usize::try_from(seq).unwrap()] = altered(seq);
+        let several = [checkpoint(10), checkpoint(20), checkpoint(LEAVES)];
+        assert_eq!(verdict_by(&lines, &several), Verdict::Altered { seq });
+    }
+}
+
+#[test]
+fn checkpoints_that_contradict_each_other_leave_a_place_for_the_fork() {
+    let foreign = |size| Checkpoint {
+        root: Hash::default(),
+        ..checkpoint(size)
+    };
+    let forked = |fits, parted| Verdict::Forked { fits, parted };
+    let later = [foreign(10), checkpoint(20), checkpoint(LEAVES)];
+    assert_eq!(verdict_by(&export(), &later), forked(0, 10));
+    let mut same = [checkpoint(10), checkpoint(20), foreign(20)];
+    assert_eq!(verdict_by(&export(), &same), forked(10, 20));
+    same.reverse();
+    assert_eq!(verdict_by(&export(), &same), forked(10, 20));
+}
+
+#[test]
+fn an_export_cut_within_its_last_line_misses_that_leaf() {
+    let last = LEAVES - 1;
+    let by = |text: &str, size| verify(&mut text.as_bytes(), &[checkpoint(size)]).unwrap();
+    let whole = export().join("\n");
+    assert_eq!(by(&whole, LEAVES), Verdict::Proved { leaves: LEAVES });
+    let start = whole.len() - line(last).len();
+    for end in start..whole.len() {
+        let missing = Verdict::Missing { seq: last };
+        assert_eq!(by(&whole[..end], LEAVES), missing, "{end}");
+    }
+    // What was cut off was not signed yet.
+    let stale = Verdict::Stale {
+        seq: last,
+        leaves: LEAVES,
+    };
+    assert_eq!(by(&whole[..=start], last), stale);
+    // A fault before it is told first.
+    let cut = whole[..=start].replace(&line(7), &altered(7));
+    assert_eq!(by(&cut, LEAVES), Verdict::Altered { seq: 7 });
+    // A line that has an end was not cut, and one that is too long was not either.
+    let bad = Verdict::Altered { seq: last };
+    assert_eq!(by(&format!("{}\n", &whole[..=start]), LEAVES), bad);
+    let long = "A".repeat(usize::try_from(LINE_MAX).unwrap());
+    assert_eq!(by(&format!("{}{long}", &whole[..=start]), LEAVES), bad);
 }
 
 #[test]

@@ -82,6 +82,9 @@ impl Topic {
     }
 }
 
+/// The kind of what stands for a message that is no event.
+pub const UNREADABLE: &str = "unreadable";
+
 /// Something that happened, as it travels (CloudEvents 1.0: the members besides `data` are its
 /// attributes).
 #[derive(Debug, Clone)]
@@ -186,6 +189,12 @@ pub trait Consumer: Send + Sync {
     /// Events of one transaction at most. A bus within the process hands over what it publishes at once.
     fn batch_max(&self) -> usize {
         500
+    }
+
+    /// Whether all it makes of the compacted topics is a copy that can be made anew from them. Who keeps more than
+    /// that, as a log of what happened, would tell it twice.
+    fn can_be_rebuilt(&self) -> bool {
+        false
     }
 
     /// Where its inbox and its positions are kept.

@@ -45,6 +45,10 @@ impl Consumer for PeopleConsumer {
         matches!(event.kind.as_str(), USER_CHANGED | USER_DEACTIVATED)
     }
 
+    fn can_be_rebuilt(&self) -> bool {
+        true
+    }
+
     fn db(&self) -> &Db {
         &self.db
     }

@@ -68,6 +68,16 @@ const PLANS: [(&str, &str); 6] = [
     ("max_parallel_workers_per_gather", "0"),
 ];
 
+/// The server notices within ten seconds that a machine is gone without a word, and gives free what its
+/// connections hold: a relay's lock, rows in the middle of a transaction. By the system's defaults that takes two
+/// hours. On a socket of the same machine they mean nothing.
+const KEEPALIVES: [(&str, &str); 4] = [
+    ("tcp_keepalives_idle", "3"),
+    ("tcp_keepalives_interval", "2"),
+    ("tcp_keepalives_count", "2"),
+    ("tcp_user_timeout", "8000"),
+];
+
 pub(super) fn postgres(
     connect: &PgConnectOptions,
     service: Service,
@@ -77,6 +87,7 @@ pub(super) fn postgres(
         .clone()
         .options([("search_path", migrate::quoted(service))])
         .options(PLANS)
+        .options(KEEPALIVES)
         .application_name(&format!("athena-{}", service.name()))
         .log_statements(tracing::log::LevelFilter::Off);
     build(PgManager(options), connections_max)

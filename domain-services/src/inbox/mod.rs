@@ -13,7 +13,7 @@ mod store;
 
 pub use store::positions;
 
-use crate::bus::{ConsumeError, Delivery, Event, Position, Purpose, Topic};
+use crate::bus::{ConsumeError, Delivery, Event, Position, Purpose, Topic, UNREADABLE};
 use crate::db::{Db, DbError, Tx};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -230,6 +230,13 @@ async fn unpark<P: Projection>(
                     return Ok(());
                 }
                 for event in &events {
+                    if event.kind == UNREADABLE {
+                        return Err(ConsumeError::Poisoned {
+                            event_id: event.id,
+                            reason: "it is no event that could be taken; only `discard` removes it"
+                                .to_owned(),
+                        });
+                    }
                     apply_again(tx, projection.as_ref(), &[event]).await?;
                 }
             }

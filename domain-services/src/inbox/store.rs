@@ -2,6 +2,7 @@
 
 use crate::bus::{Event, Position};
 use crate::db::{Db, DbError, On, Tx, sql, sql_by_engine};
+use serde_json::value::RawValue;
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -130,12 +131,22 @@ pub(super) async fn park(tx: &mut Tx, event: &Event, reason: &str) -> Result<(),
     .bind(event.time_us)
     .bind(event.traceparent.clone())
     .bind(event.actor)
-    .bind(sqlx::types::Json(event.data.clone()))
+    .bind(sqlx::types::Json(kept(&event.data)?))
     .bind(reason.to_owned())
     .bind(now_us)
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// An event's data as PostgreSQL keeps it. What looks like JSON and has no value (half of a surrogate pair, a number
+/// beyond all numbers) is kept as text.
+fn kept(data: &RawValue) -> Result<Box<RawValue>, DbError> {
+    if serde_json::from_str::<serde_json::Value>(data.get()).is_ok() {
+        return Ok(data.to_owned());
+    }
+    serde_json::value::to_raw_value(&serde_json::json!({"value": data.get()}))
+        .map_err(|error| DbError::Other(format!("an event does not encode: {error}")))
 }
 
 fn id_list(ids: &[Uuid]) -> Result<String, DbError> {

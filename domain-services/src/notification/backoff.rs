@@ -23,12 +23,10 @@ pub(super) fn pause_us(tries: i32, chance: u64, at_least: Option<Duration>) -> i
     let least_us = at_least.map_or(0, |least| {
         u64::try_from(least.min(CAP).as_micros()).unwrap_or(u64::MAX)
     });
-    // What the provider asks for is jittered too: it asks everybody for the same.
-    let pause_us = if least_us > 0 {
-        least_us.saturating_add(drawn_us % (least_us / 4 + 1))
-    } else {
-        drawn_us
-    };
+    // What the provider asks for is the least, and jittered too: it asks everybody for the same. It does not
+    // keep the pauses from growing: who asks for a second each time would see all tries in half a minute.
+    let asked_us = least_us.saturating_add(drawn_us % (least_us / 4 + 1));
+    let pause_us = asked_us.max(drawn_us);
     i64::try_from(pause_us).unwrap_or(i64::MAX)
 }
 
@@ -52,6 +50,19 @@ mod tests {
         assert!((4 * SECOND_US..=8 * SECOND_US).contains(&most(3)));
         assert!(most(TRIES_MAX) <= 3_600 * SECOND_US);
         assert_eq!(pause_us(1, 0, None), 0, "full jitter begins at nothing");
+    }
+
+    #[test]
+    fn pauses_grow_whatever_is_asked_for() {
+        let second = Some(Duration::from_secs(1));
+        let longest = |tries| {
+            (0..2_000)
+                .map(|n| pause_us(tries, n * 7_919_993, second))
+                .max()
+                .unwrap()
+        };
+        assert!(longest(1) <= 2 * SECOND_US);
+        assert!(longest(8) > 100 * SECOND_US);
     }
 
     proptest! {

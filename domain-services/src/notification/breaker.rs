@@ -43,14 +43,15 @@ impl Breaker {
         *self = Self::default();
     }
 
-    /// The provider did not answer, or said that it cannot. True when that opened the breaker.
-    pub(super) fn failed(&mut self, now_us: i64) -> bool {
+    /// The provider did not answer, or said that it cannot, and for how long it wants to be left alone. True
+    /// when that opened the breaker.
+    pub(super) fn failed(&mut self, now_us: i64, at_least: Option<Duration>) -> bool {
         self.failures = self.failures.saturating_add(1);
         let trial = std::mem::take(&mut self.trying);
         let opens = trial || (self.open_until_us.is_none() && self.failures >= FAILURES_MAX);
         if opens {
             let longer = OPEN_FIRST.saturating_mul(1 << self.opened.min(10));
-            let open = longer.min(OPEN_MAX);
+            let open = longer.max(at_least.unwrap_or_default()).min(OPEN_MAX);
             let open_us = i64::try_from(open.as_micros()).unwrap_or(i64::MAX);
             self.opened = self.opened.saturating_add(1);
             self.open_until_us = Some(now_us.saturating_add(open_us));
@@ -74,14 +75,14 @@ mod tests {
     fn it_opens_after_failures_in_a_row_and_closes_by_a_trial() {
         let mut breaker = Breaker::default();
         for _ in 0..4 {
-            assert!(!breaker.failed(0));
+            assert!(!breaker.failed(0, None));
         }
         breaker.succeeded();
         for _ in 0..4 {
-            assert!(!breaker.failed(0));
+            assert!(!breaker.failed(0, None));
         }
         assert_eq!(breaker.permit(8, 0), 8);
-        assert!(breaker.failed(0));
+        assert!(breaker.failed(0, None));
         assert_eq!(breaker.permit(8, 9 * SECOND_US), 0);
         assert_eq!(breaker.permit(8, 10 * SECOND_US), 1, "one trial");
         assert_eq!(breaker.permit(8, 10 * SECOND_US), 0, "and no other");
@@ -94,13 +95,25 @@ mod tests {
         let mut breaker = Breaker::default();
         let mut now_us = 0;
         for _ in 0..5 {
-            breaker.failed(now_us);
+            breaker.failed(now_us, None);
         }
         for seconds in [10, 20, 40, 80, 160, 300, 300] {
             assert_eq!(breaker.permit(8, now_us + seconds * SECOND_US - 1), 0);
             now_us += seconds * SECOND_US;
             assert_eq!(breaker.permit(8, now_us), 1);
-            assert!(breaker.failed(now_us));
+            assert!(breaker.failed(now_us, None));
+        }
+    }
+
+    #[test]
+    fn a_provider_that_asks_for_longer_gets_it_up_to_the_bound() {
+        for (asked, open) in [(5, 10), (60, 60), (3_600, 300)] {
+            let mut breaker = Breaker::default();
+            for _ in 0..5 {
+                breaker.failed(0, Some(Duration::from_secs(asked)));
+            }
+            assert_eq!(breaker.permit(8, open * SECOND_US - 1), 0);
+            assert_eq!(breaker.permit(8, open * SECOND_US), 1);
         }
     }
 
@@ -108,7 +121,7 @@ mod tests {
     fn a_trial_without_a_message_is_given_back() {
         let mut breaker = Breaker::default();
         for _ in 0..5 {
-            breaker.failed(0);
+            breaker.failed(0, None);
         }
         assert_eq!(breaker.permit(8, 10 * SECOND_US), 1);
         breaker.unused();
@@ -119,7 +132,7 @@ mod tests {
     fn stragglers_do_not_prolong_it() {
         let mut breaker = Breaker::default();
         for _ in 0..12 {
-            breaker.failed(0);
+            breaker.failed(0, None);
         }
         assert_eq!(breaker.permit(8, 10 * SECOND_US), 1);
     }

@@ -64,6 +64,10 @@ impl Consumer for NotificationConsumer {
         LINGER
     }
 
+    fn can_be_rebuilt(&self) -> bool {
+        true
+    }
+
     fn db(&self) -> &Db {
         self.service.db()
     }
@@ -139,6 +143,13 @@ impl Projection for Messages {
         store::write_books(tx, &books).await?;
         if !books.new.is_empty() || !books.cancelled.is_empty() {
             self.0.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, tx: &mut Tx, topics: &[Topic]) -> Result<(), ApplyError> {
+        if topics.contains(&Topic::User) {
+            store::outdate_people(tx).await?;
         }
         Ok(())
     }

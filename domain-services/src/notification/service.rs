@@ -186,8 +186,8 @@ impl NotificationService {
         Ok(store::logged(&self.db, limit).await?)
     }
 
-    /// Takes what Twilio tells of an SMS, whose signature has been checked. States on the way
-    /// (`sending`, say) are no news.
+    /// Takes what Twilio tells of an SMS, whose signature has been checked. States on the way (`sending`, say)
+    /// say that it was taken: news only where the answer that said so was lost.
     ///
     /// # Errors
     /// [`NotificationError::NotFound`] when there is no such SMS.
@@ -201,6 +201,7 @@ impl NotificationService {
         let status = match message_status {
             "delivered" | "read" => Status::Delivered,
             "undelivered" | "failed" | "canceled" => Status::Undelivered,
+            "accepted" | "scheduled" | "queued" | "sending" | "sent" => Status::Sent,
             _ => return Ok(()),
         };
         let told = ToldLater {

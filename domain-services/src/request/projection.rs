@@ -108,6 +108,10 @@ impl Consumer for RequestConsumer {
         ) || event.topic == Topic::Approval
     }
 
+    fn can_be_rebuilt(&self) -> bool {
+        true
+    }
+
     fn db(&self) -> &Db {
         self.service.db()
     }

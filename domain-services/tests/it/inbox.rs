@@ -4,10 +4,12 @@ use crate::world::{World, both_engines};
 use async_trait::async_trait;
 use domain_services::bus::{
     Bus, BusError, ConsumeError, Consumer, Delivery, Event, InProcess, Position, Purpose, Topic,
+    UNREADABLE,
 };
 use domain_services::db::{Db, DbError, Tx, sql};
 use domain_services::inbox::{self, ApplyError, Projection, consume, dead_letters};
 use domain_services::outbox::NewEvent;
+use serde_json::value::RawValue;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
@@ -316,6 +318,73 @@ both_engines!(what_was_parked_is_taken_once_it_can_be, |world| {
         assert_eq!(
             (count(&world, 1).await, parked(&world).await.len()),
             (110, 0)
+        );
+    }
+});
+
+both_engines!(what_has_no_value_in_json_is_parked_all_the_same, |world| {
+    async move {
+        // Half of a surrogate pair, and a number beyond all numbers: PostgreSQL's JSON holds neither.
+        let odd = [r#"{"a":"\ud800"}"#, "1e999999"];
+        for (n, data) in (0..).zip(odd) {
+            let data = RawValue::from_string(data.to_owned()).unwrap();
+            let poison = Event {
+                data,
+                ..event(10 + n, 1, &0.into())
+            };
+            take(
+                &world,
+                &[poison, event(1, 1 + i64::try_from(n).unwrap(), &1.into())],
+            )
+            .await
+            .unwrap();
+        }
+        assert_eq!(count(&world, 1).await, 2, "others go on");
+        let letters = dead_letters::list(&world.catalog_db, None, 10)
+            .await
+            .unwrap();
+        let kept: Vec<serde_json::Value> = letters
+            .iter()
+            .map(|letter| serde_json::from_str(letter.event.data.get()).unwrap())
+            .collect();
+        assert_eq!(kept, odd.map(|data| serde_json::json!({"value": data})));
+    }
+});
+
+both_engines!(a_message_that_is_no_event_can_only_be_discarded, |world| {
+    async move {
+        let unreadable = Event {
+            kind: UNREADABLE.to_owned(),
+            ..event(1, 1, &1.into())
+        };
+        let delivery = Delivery {
+            unreadable: vec![(unreadable.clone(), "it has no header ce_id".to_owned())],
+            ..Delivery::default()
+        };
+        let projection = Arc::new(Counting);
+        consume(&world.catalog_db, &projection, &delivery)
+            .await
+            .unwrap();
+        take(&world, &[event(1, 2, &10.into())]).await.unwrap();
+        let unpark = Delivery {
+            purpose: Purpose::Unpark(unreadable.key),
+            ..Delivery::default()
+        };
+        let refused = consume(&world.catalog_db, &projection, &unpark).await;
+        assert!(
+            matches!(refused, Err(ConsumeError::Poisoned { event_id, .. }) if event_id == unreadable.id),
+            "{refused:?}"
+        );
+        assert_eq!(parked(&world).await.len(), 2, "nothing was changed");
+        dead_letters::discard(&world.catalog_db, unreadable.id)
+            .await
+            .unwrap();
+        consume(&world.catalog_db, &projection, &unpark)
+            .await
+            .unwrap();
+        assert_eq!(
+            (count(&world, 1).await, parked(&world).await.len()),
+            (10, 0)
         );
     }
 });

@@ -16,7 +16,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -34,6 +34,9 @@ const UNPACK: Duration = Duration::from_millis(5);
 const POLL: Duration = Duration::from_millis(100);
 /// How long a stop waits for the group to be left.
 const LEAVE_MAX: Duration = Duration::from_secs(3);
+/// How long a broker may take to tell where a partition ends that was given to us, and all of them together.
+const END_MAX: Duration = Duration::from_secs(3);
+const ENDS_MAX: Duration = Duration::from_secs(15);
 
 /// Runs until `stop`.
 pub(super) async fn run(kafka: Kafka, consumer: Arc<dyn Consumer>, stop: CancellationToken) {
@@ -74,6 +77,22 @@ enum ReadError {
     #[error("nothing comes of {} [{}], {}, which has events from {} to {}", .0.topic, .0.partition,
         if .0.is_ours { "given to this node" } else { "not given to this node" }, .0.next, .0.end)]
     Stalled(Behind),
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// A position beyond the end of its partition: the topic was made anew, or the cluster has lost events. To go on
+/// somewhere else would skip events in silence, as the row only ever moves forward. So nothing is taken until
+/// whoever operates this has looked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{} [{}] ends at {end}, and the {consumer} service stands beyond it, at {}: the topic was made anew or \
+    has lost events. If they do not come back, run in the database of the {consumer} service: delete from \
+    bus_position where topic = '{}' and partition = {}. The partition is then read from its beginning, without \
+    a restart", .at.topic, .at.partition, .at.next_offset, .at.topic, .at.partition)]
+struct Lost {
+    consumer: &'static str,
+    at: Position,
+    end: i64,
 }
 
 impl Reader {
@@ -118,6 +137,10 @@ impl Reader {
     ) -> Result<(), ReadError> {
         while !self.stop.is_cancelled() {
             let batch = self.gather(client)?;
+            // Before anything of the batch has an effect: it may come from a wrong place.
+            if let Some(lost) = client.context().lost.get() {
+                return Err(lost.clone().into());
+            }
             if !batch.is_empty() && self.deliver(&batch.delivery) {
                 stall.something_came();
                 let commit = client.commit(&batch.offsets()?, CommitMode::Async);
@@ -199,6 +222,7 @@ impl Reader {
             consumer: Arc::clone(&self.consumer),
             stop: self.stop.clone(),
             runtime: self.runtime.clone(),
+            lost: OnceLock::new(),
         })?;
         let names = self.topics();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -230,6 +254,10 @@ impl Reader {
             self.kafka.0.watch.seen(true);
             if let Some(topic) = self.topic(message.topic()) {
                 batch.add(topic, &message, self.consumer.as_ref());
+            }
+            if !batch.delivery.unreadable.is_empty() {
+                // What is behind it under its key is parked: by the next batch, which finds it parked.
+                break;
             }
         }
         batch.stand();
@@ -364,11 +392,17 @@ struct Placing {
     consumer: Arc<dyn Consumer>,
     stop: CancellationToken,
     runtime: Handle,
+    /// Why nothing that this client brings may be taken.
+    lost: OnceLock<Lost>,
 }
 
 impl Placing {
     /// The committed offset is not asked: a database that was restored stands further back than it.
-    fn place(&self, partitions: &mut TopicPartitionList) -> Result<(), KafkaError> {
+    fn place(
+        &self,
+        client: &BaseConsumer<Self>,
+        partitions: &mut TopicPartitionList,
+    ) -> Result<(), KafkaError> {
         let mut pause = BACK_OFF.0;
         let positions = loop {
             match self.runtime.block_on(inbox::positions(self.consumer.db())) {
@@ -387,14 +421,48 @@ impl Placing {
             .iter()
             .map(|at| (at.topic().to_owned(), at.partition()))
             .collect();
+        let until = Instant::now() + ENDS_MAX;
         for (topic, partition) in assigned {
             let stands = positions
                 .iter()
                 .find(|at| at.topic == topic && at.partition == partition);
+            if let Some(at) = stands {
+                self.check(client, at, until);
+            }
             let begin = stands.map_or(Offset::Beginning, |at| Offset::Offset(at.next_offset));
             partitions.set_partition_offset(&topic, partition, begin)?;
         }
         Ok(())
+    }
+
+    /// Notes a position beyond the end of its partition. The partitions are given to the client all the same:
+    /// one that never takes what it was given cannot leave its group.
+    fn check(&self, client: &BaseConsumer<Self>, at: &Position, until: Instant) {
+        let consumer = self.consumer.name();
+        let (topic, partition, position) = (&at.topic, at.partition, at.next_offset);
+        let left = until.saturating_duration_since(Instant::now());
+        match client.fetch_watermarks(topic, partition, left.min(END_MAX)) {
+            Ok((_, end)) if position > end => {
+                tracing::error!(
+                    topic,
+                    partition,
+                    position,
+                    end,
+                    consumer,
+                    "a position is beyond the end of its partition"
+                );
+                metrics::counter!("athena_kafka_positions_lost_total", "consumer" => consumer)
+                    .increment(1);
+                // The first one is told of as the reason; each is in the log.
+                let at = at.clone();
+                let _ = self.lost.set(Lost { consumer, at, end });
+            }
+            Ok(_) => {}
+            // One without a leader does not hold up the others.
+            Err(error) => {
+                tracing::warn!(%error, topic, partition, consumer, "where a partition ends is not known");
+            }
+        }
     }
 }
 
@@ -424,7 +492,7 @@ impl ConsumerContext for Placing {
         let count = partitions.count();
         tracing::info!(consumer, partitions = count, given, "partitions move");
         let done = if given {
-            self.place(partitions)
+            self.place(client, partitions)
                 .and_then(|()| client.incremental_assign(partitions))
         } else {
             client.incremental_unassign(partitions)

@@ -4,7 +4,7 @@
 //! `traceparent` (distributed tracing), `authtype` and `authid` (auth context) and `recordversion` among
 //! them.
 
-use crate::bus::{Event, Topic};
+use crate::bus::{Event, Topic, UNREADABLE};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use sync_core::time::{format_rfc3339, parse_rfc3339};
 use uuid::Uuid;
 
 /// What makes ids of messages that have none.
-const UNREADABLE: Uuid = Uuid::from_u128(0x6b1d_94a6_2c0e_4f57_9c3a_5e8f_07d2_b1c4);
+const PLACES: Uuid = Uuid::from_u128(0x6b1d_94a6_2c0e_4f57_9c3a_5e8f_07d2_b1c4);
 
 /// The headers of an event.
 #[must_use]
@@ -131,12 +131,12 @@ fn stand_in(topic: Topic, message: &impl Message) -> Event {
     // PostgreSQL keeps no NUL.
     let value = value.map(|value| value.replace('\0', "\u{fffd}"));
     let told = serde_json::json!({"place": place, "value": value});
-    let id = Uuid::new_v5(&UNREADABLE, place.as_bytes());
+    let id = Uuid::new_v5(&PLACES, place.as_bytes());
     Event {
         id,
         topic,
         key: key(message).unwrap_or(id),
-        kind: "unreadable".to_owned(),
+        kind: UNREADABLE.to_owned(),
         version: 0,
         time_us: message.timestamp().to_millis().unwrap_or(0) * 1_000,
         traceparent: None,

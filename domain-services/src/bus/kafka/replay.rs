@@ -66,7 +66,7 @@ impl Kafka {
             .copied()
             .filter(|topic| topic.is_compacted())
             .collect();
-        if topics.is_empty() {
+        if topics.is_empty() || !consumer.can_be_rebuilt() {
             return Err(ReplayError::Nothing(consumer.name()));
         }
         self.ready()

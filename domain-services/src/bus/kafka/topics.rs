@@ -12,6 +12,10 @@ use tokio::time::Instant;
 pub(super) const DEAD_LETTERS: &str = "athena.dead-letter.v1";
 /// The largest event: a batch's drafts are one.
 pub(super) const MESSAGE_MAX: &str = "8388608";
+/// How long a compacted topic keeps every event, and not the latest of its key only: 90 days in milliseconds, as
+/// long as ids stay in an inbox by default. The audit log needs each event once, and may be away, or restored from
+/// a backup, for longer than a segment lasts.
+const COMPACTION_LAG_MIN: &str = "7776000000";
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How long topics may take to be shown by the brokers, one look, and until the next.
 const SHOWN_MAX: Duration = Duration::from_secs(5);
@@ -73,7 +77,9 @@ pub(super) async fn make(kafka: &Kafka) -> Result<(), TopicError> {
             .set("min.insync.replicas", in_sync_min)
             .set("max.message.bytes", MESSAGE_MAX);
             if *compacted {
-                topic.set("cleanup.policy", "compact")
+                topic
+                    .set("cleanup.policy", "compact")
+                    .set("min.compaction.lag.ms", COMPACTION_LAG_MIN)
             } else {
                 topic
                     .set("cleanup.policy", "delete")

@@ -9,13 +9,15 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use std::error::Error as _;
 use std::time::Duration;
 use url::Url;
 
 /// How long a mail server may take for a step.
 const STEP_MAX: Duration = Duration::from_secs(15);
-/// Connections that are kept.
-const CONNECTIONS_MAX: u32 = 8;
+/// No connection is kept. One whose answer was given up waiting for would go back to the others, and give the
+/// next message the answers of the last.
+const CONNECTIONS_KEPT: u32 = 0;
 
 /// How e-mail is sent.
 #[derive(Clone)]
@@ -73,7 +75,7 @@ impl Email {
             .port(port)
             .tls(tls)
             .timeout(Some(STEP_MAX))
-            .pool_config(PoolConfig::new().max_size(CONNECTIONS_MAX));
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS_KEPT));
         if !url.username().is_empty() {
             let user = decoded(url.username())?;
             let password = decoded(url.password().unwrap_or_default())?;
@@ -205,34 +207,50 @@ impl Deliver for Email {
     }
 }
 
-/// What a mail server's refusal means. Its words may name the address, so only its code is told.
+/// What a mail server's refusal means. Its words may name the address, so only its codes are told.
 fn refusal(error: &SmtpError) -> Refusal {
+    let words = || error.source().map(ToString::to_string).unwrap_or_default();
     let Some(code) = error.status() else {
-        let what = match error {
-            error if error.is_timeout() => "the mail server does not answer in time",
-            error if error.is_tls() => "TLS with the mail server fails",
-            error if error.is_client() => {
-                return Refusal::Failed("the e-mail cannot be sent".into());
+        return match error {
+            error if error.is_tls() => Refusal::down("TLS with the mail server fails"),
+            error if error.is_client() => by_own_doing(&words()),
+            error if error.is_timeout() => {
+                Refusal::unanswered("the mail server does not answer in time")
             }
-            _ => "the mail server cannot be reached",
+            _ => Refusal::unanswered("the mail server cannot be reached, or breaks off"),
         };
-        return Refusal::down(what);
     };
-    by_code(u16::from(code))
+    by_code(u16::from(code), &words())
 }
 
-/// RFC 5321, section 4.2.
-fn by_code(code: u16) -> Refusal {
+/// What lettre will not do: for want of what the server offers (TLS, a way to sign in), or because the server
+/// cannot take this one message.
+fn by_own_doing(words: &str) -> Refusal {
+    if words.contains("SMTPUTF8") || words.contains("8BITMIME") {
+        Refusal::Failed("the mail server takes no such address or text".to_owned())
+    } else {
+        Refusal::down("the mail server offers no TLS, or no way to sign in")
+    }
+}
+
+/// RFC 5321, section 4.2, and the enhanced code that the words may begin with (RFC 3463).
+fn by_code(code: u16, words: &str) -> Refusal {
     let later = |detail: &str, provider_is_down| Refusal::Later {
         detail: format!("{code}: {detail}"),
         after: None,
         provider_is_down,
+        may_have_arrived: false,
     };
     match code {
         421 => later("the mail server is closing", true),
         400..=499 => later("the mail server asks to try later", false),
-        // Wrong credentials, or a sender that this account may not use, are nobody's message's fault.
+        // Wrong credentials are nobody's message's fault.
         530 | 534 | 535 | 538 => later("the mail server refuses the credentials", true),
+        // A rule of the server's, often about the sender: no fault of the address. It may be about this recipient
+        // alone, so the others go on.
+        550 | 551 | 553 if words.starts_with("5.7.") => {
+            later("a rule of the mail server forbids it", false)
+        }
         521 | 550 | 551 | 553 | 556 => {
             Refusal::Bounced(format!("{code}: the mail server refuses the address"))
         }
@@ -271,13 +289,50 @@ mod tests {
 
     #[test]
     fn codes_mean_what_the_standard_says() {
-        let is_later = |code| matches!(by_code(code), Refusal::Later { .. });
+        let is_later = |code| matches!(by_code(code, ""), Refusal::Later { .. });
         assert!([421, 450, 451, 452, 535, 530].into_iter().all(is_later));
         for code in [550, 551, 553] {
-            assert!(matches!(by_code(code), Refusal::Bounced(_)), "{code}");
+            let told = by_code(code, "5.1.1 no such user");
+            assert!(matches!(told, Refusal::Bounced(_)), "{code}");
         }
         for code in [500, 552, 554, 555] {
-            assert!(matches!(by_code(code), Refusal::Failed(_)), "{code}");
+            let told = by_code(code, "5.3.4 too large");
+            assert!(matches!(told, Refusal::Failed(_)), "{code}");
         }
+    }
+
+    #[test]
+    fn a_wrong_setting_kills_no_message() {
+        for code in [550, 553] {
+            let told = by_code(code, "5.7.1 sender address rejected: not owned by user");
+            let expected = |told| {
+                matches!(
+                    told,
+                    Refusal::Later {
+                        provider_is_down: false,
+                        ..
+                    }
+                )
+            };
+            assert!(expected(told), "{code}");
+        }
+        for words in [
+            "STARTTLS is not supported on this server",
+            "No compatible authentication mechanism was found",
+        ] {
+            let told = by_own_doing(words);
+            assert!(
+                matches!(
+                    told,
+                    Refusal::Later {
+                        provider_is_down: true,
+                        ..
+                    }
+                ),
+                "{words}"
+            );
+        }
+        let words = "Envelope contains non-ascii chars but server does not support SMTPUTF8";
+        assert!(matches!(by_own_doing(words), Refusal::Failed(_)));
     }
 }

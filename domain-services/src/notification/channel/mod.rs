@@ -98,6 +98,8 @@ pub enum Refusal {
         after: Option<Duration>,
         /// Whether others would fare no better: the provider, or the way to it, is at fault.
         provider_is_down: bool,
+        /// Whether only its answer may be missing: then the person may have been told.
+        may_have_arrived: bool,
     },
     /// A mail server refuses the address.
     #[error("{0}")]
@@ -120,6 +122,17 @@ impl Refusal {
             detail: detail.into(),
             after: None,
             provider_is_down: true,
+            may_have_arrived: false,
+        }
+    }
+
+    /// The answer did not come, or not whole.
+    pub(super) fn unanswered(detail: impl Into<String>) -> Self {
+        Self::Later {
+            detail: detail.into(),
+            after: None,
+            provider_is_down: true,
+            may_have_arrived: true,
         }
     }
 }
@@ -194,6 +207,15 @@ fn http_client() -> Result<reqwest::Client, String> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| format!("no HTTP client can be made: {error}"))
+}
+
+/// What it means that a request to a provider failed: unless there was no connection, it may have been heard.
+fn failed(error: reqwest::Error) -> Refusal {
+    if error.is_connect() || error.is_builder() {
+        Refusal::down(said(error))
+    } else {
+        Refusal::unanswered(said(error))
+    }
 }
 
 /// What reqwest says, without the address: that holds an account's name.

@@ -2,7 +2,7 @@
 //!
 //! Twilio has no idempotency key: an SMS whose answer was lost is sent again, and the person gets two.
 
-use super::{Deliver, Outgoing, Receipt, Refusal, Target, http_client, retry_after, said};
+use super::{Deliver, Outgoing, Receipt, Refusal, Target, failed, http_client, retry_after};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -97,15 +97,13 @@ impl Deliver for Sms {
             .form(&form)
             .send()
             .await
-            .map_err(|error| Refusal::down(said(error)))?;
+            .map_err(failed)?;
         let status = answer.status();
         if status.is_success() {
-            let taken: Taken = answer
-                .json()
-                .await
-                .map_err(|error| Refusal::down(said(error)))?;
+            // It is taken, whatever becomes of the rest of the answer. The callback names it too.
+            let taken: Option<Taken> = answer.json().await.ok();
             return Ok(Receipt {
-                provider_id: Some(taken.sid),
+                provider_id: taken.map(|taken| taken.sid),
                 is_logged: false,
             });
         }
@@ -129,6 +127,7 @@ fn refusal(status: StatusCode, code: Option<u32>, after: Option<Duration>) -> Re
         detail: detail.clone(),
         after,
         provider_is_down,
+        may_have_arrived: false,
     };
     match (status.as_u16(), code) {
         // No such number, not reachable, not permitted there, unsubscribed, no mobile phone.

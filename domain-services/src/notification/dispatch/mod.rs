@@ -19,6 +19,7 @@ use prepare::{Prepared, Step, prepare};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -26,6 +27,10 @@ use uuid::Uuid;
 const LEASE_US: i64 = 60 * 1_000_000;
 /// How long sending may take: well within the lease.
 const SEND_MAX: Duration = Duration::from_secs(30);
+/// How long it is tried to note what was sent: with [`SEND_MAX`], within the lease.
+const NOTE_MAX: Duration = Duration::from_secs(20);
+/// Between two such tries.
+const NOTE_PAUSE: Duration = Duration::from_millis(500);
 /// Rows of one turn.
 const CLAIM_MAX: i64 = 16;
 /// Turns of one channel at a time: so many times [`CLAIM_MAX`] messages are on their way at most.
@@ -225,13 +230,9 @@ impl Dispatcher {
         let deliver = self.0.channels.of(channel);
         let each = prepared.targets.iter().map(|target| async {
             let sent = tokio::time::timeout(SEND_MAX, deliver.deliver(&prepared.message, target));
-            let told = sent.await.unwrap_or_else(|_| {
-                Err(Refusal::Later {
-                    detail: "no answer in time".to_owned(),
-                    after: None,
-                    provider_is_down: true,
-                })
-            });
+            let told = sent
+                .await
+                .unwrap_or_else(|_| Err(Refusal::unanswered("no answer in time")));
             (target.clone(), told)
         });
         join_all(each).await
@@ -252,7 +253,7 @@ impl Dispatcher {
             .into_iter()
             .map(|(prepared, told)| self.judge(channel, now_us, prepared, told))
             .collect();
-        match self.write(channel, now_us, noted.clone()).await {
+        match self.write_for_a_while(channel, now_us, &noted).await {
             Err(error) if !error.is_unavailable() && noted.len() > 1 => {
                 let mut outcome = Ok(());
                 for one in noted {
@@ -261,6 +262,26 @@ impl Dispatcher {
                 outcome
             }
             outcome => outcome,
+        }
+    }
+
+    /// Writes, and where the database is away, again and again while the rows are this node's: what has been
+    /// sent and is not noted is sent once more.
+    async fn write_for_a_while(
+        &self,
+        channel: Channel,
+        now_us: Option<i64>,
+        noted: &[Noted],
+    ) -> Result<(), DbError> {
+        let begun = Instant::now();
+        loop {
+            match self.write(channel, now_us, noted.to_vec()).await {
+                Err(error) if error.is_unavailable() && begun.elapsed() < NOTE_MAX => {
+                    tracing::warn!(%error, channel = channel.name(), "what was sent is not noted yet");
+                    tokio::time::sleep(NOTE_PAUSE).await;
+                }
+                outcome => return outcome,
+            }
         }
     }
 
@@ -319,24 +340,27 @@ impl Dispatcher {
     }
 
     fn count_for_breaker(&self, channel: Channel, now_us: Option<i64>, told: &Told) {
-        let down = told.iter().any(|(_, told)| {
-            matches!(
-                told,
-                Err(Refusal::Later {
-                    provider_is_down: true,
-                    ..
-                })
-            )
-        });
+        // Whether it is down, and the longest time that it asks for.
+        let mut down = None;
+        for (_, told) in told {
+            if let Err(Refusal::Later {
+                provider_is_down: true,
+                after,
+                ..
+            }) = told
+            {
+                down = Some(down.flatten().max(*after));
+            }
+        }
         let now_us = self.now_us(now_us);
         let mut breaker = self.breaker(channel);
-        if !down {
-            breaker.succeeded();
-        } else if breaker.failed(now_us) {
-            tracing::error!(
+        match down {
+            None => breaker.succeeded(),
+            Some(after) if breaker.failed(now_us, after) => tracing::error!(
                 channel = channel.name(),
                 "the provider is away; its notifications wait"
-            );
+            ),
+            Some(_) => {}
         }
         let open = f64::from(u8::from(breaker.is_open()));
         metrics::gauge!("athena_notification_breaker_open", "channel" => channel.name()).set(open);
@@ -375,6 +399,7 @@ impl Noted {
             due_us,
             provider_id: outcome.provider_id.clone(),
             taken_by: outcome.taken_by.clone(),
+            may_have_left: outcome.may_have_left,
         };
         (expected, change)
     }

@@ -23,6 +23,8 @@ pub(super) struct Outcome {
     pub(super) provider_id: Option<String>,
     /// Devices that have it.
     pub(super) taken_by: Vec<String>,
+    /// Whether somebody may have been told, whatever becomes of it.
+    pub(super) may_have_left: bool,
     /// Tokens that the push service does not know any more.
     pub(super) gone: Vec<String>,
 }
@@ -46,6 +48,7 @@ pub(super) fn outcome(channel: Channel, prepared: Prepared, told: Told) -> Outco
         tries: prepared.tries,
         provider_id: None,
         taken_by: prepared.taken_by,
+        may_have_left: false,
         gone: Vec::new(),
     };
     let mut details = Vec::new();
@@ -59,7 +62,12 @@ pub(super) fn outcome(channel: Channel, prepared: Prepared, told: Told) -> Outco
             Err(refusal) => {
                 details.push(refusal.to_string());
                 match refusal {
-                    Refusal::Later { after, .. } => {
+                    Refusal::Later {
+                        after,
+                        may_have_arrived,
+                        ..
+                    } => {
+                        out.may_have_left |= may_have_arrived;
                         let longest = out.again.and_then(|again| again.after).max(after);
                         out.again = Some(Again { after: longest });
                     }
@@ -71,6 +79,7 @@ pub(super) fn outcome(channel: Channel, prepared: Prepared, told: Told) -> Outco
             }
         }
     }
+    out.may_have_left |= !out.taken_by.is_empty();
     out.detail = (!details.is_empty()).then(|| details.join("; "));
     if out.again.is_some() && out.tries < TRIES_MAX {
         out.status = Status::Queued;
@@ -140,6 +149,7 @@ mod tests {
             detail: "busy".to_owned(),
             after: seconds.map(Duration::from_secs),
             provider_is_down: true,
+            may_have_arrived: false,
         }
     }
 
@@ -157,6 +167,7 @@ mod tests {
         let out = outcome(Channel::Push, prepared(1, &[]), told);
         assert_eq!((out.status, out.word), (Status::Queued, "retry"));
         assert_eq!(out.taken_by, ["a"]);
+        assert!(out.may_have_left, "one phone shows it");
         assert_eq!(out.again.unwrap().after, Some(Duration::from_secs(7)));
 
         let out = outcome(
@@ -176,6 +187,19 @@ mod tests {
         assert_eq!(out.reason.as_deref(), Some("tried_too_often"));
         let out = outcome(Channel::Push, prepared(TRIES_MAX, &["a"]), told());
         assert_eq!(out.status, Status::Sent);
+    }
+
+    #[test]
+    fn who_did_not_hear_the_answer_does_not_know() {
+        let of = |refusal| {
+            outcome(
+                Channel::Sms,
+                prepared(TRIES_MAX, &[]),
+                vec![(device(""), Err(refusal))],
+            )
+        };
+        assert!(of(Refusal::unanswered("no answer")).may_have_left);
+        assert!(!of(Refusal::down("no connection")).may_have_left);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use super::super::channel::{Outgoing, Target};
 use super::super::model::{Channel, Status, Template};
 use super::super::preferences::Preferences;
-use super::super::rules::{Original, Verdict, still_true};
+use super::super::rules::{IN_FLIGHT, Original, Verdict, still_true};
 use super::super::store::{Change, Facts, PutBack, Row};
 use super::super::templates::{self, Amount, TemplateError};
 
-/// Between two looks at whether something has arrived that a message needs.
-const WAIT_US: i64 = 1_000_000;
-/// How long it is waited for: events are milliseconds behind, or the broker is away.
+/// Between two looks at whether something has arrived that a message needs: a quarter of its age, within these.
+/// Events are milliseconds behind, or the broker is away, or what is waited for does not exist.
+const WAIT_US: (i64, i64) = (1_000_000, 60_000_000);
+/// How long it is waited for.
 const WAIT_MAX_US: i64 = 24 * 3_600 * 1_000_000;
 /// Phones of one person that are told.
 const DEVICES_MAX: usize = 20;
@@ -43,7 +44,7 @@ pub(super) fn prepare(channel: Channel, row: Row, facts: &Facts, now_us: i64) ->
         })),
         Err(No::Wait(reason)) if now_us < row.created_us + WAIT_MAX_US => Step::PutBack(PutBack {
             id: row.id,
-            due_us: now_us + WAIT_US,
+            due_us: now_us + wait_us(reason, now_us - row.created_us),
             reason,
         }),
         Err(No::Quiet(until_us)) => Step::PutBack(PutBack {
@@ -55,6 +56,14 @@ pub(super) fn prepare(channel: Channel, row: Row, facts: &Facts, now_us: i64) ->
         Err(No::Wait(reason)) => settle(row, Status::Failed, "failed", reason, None),
         Err(No::Fail(reason, detail)) => settle(row, Status::Failed, "failed", reason, detail),
         Err(No::HasIt) => settle(row, Status::Sent, "sent", "all_devices", None),
+    }
+}
+
+/// Until the next look at a row of this age. What another node is sending is known within its lease.
+fn wait_us(reason: &str, age_us: i64) -> i64 {
+    match reason {
+        IN_FLIGHT => WAIT_US.0,
+        _ => (age_us / 4).clamp(WAIT_US.0, WAIT_US.1),
     }
 }
 
@@ -220,6 +229,7 @@ fn settle(
         detail: Some(detail.unwrap_or_else(|| reason.to_owned())),
         due_us: None,
         provider_id: None,
+        may_have_left: !row.taken_by.is_empty(),
         taken_by: row.taken_by,
     }))
 }

@@ -16,6 +16,9 @@ pub(in crate::notification) enum Verdict {
     Wait(&'static str),
 }
 
+/// What waits for a message that a node is sending in this moment.
+pub(in crate::notification) const IN_FLIGHT: &str = "original_in_flight";
+
 /// The message that another one takes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::notification) struct Original {
@@ -38,7 +41,7 @@ pub(in crate::notification) fn still_true(
     use Verdict::{Cancel, Send, Wait};
     if let Some(original) = original {
         match original.state {
-            ToldState::Leaving if original.in_flight => return Wait("original_in_flight"),
+            ToldState::Leaving if original.in_flight => return Wait(IN_FLIGHT),
             // A node died while it sent it: the person may have been told, so is told the rest.
             ToldState::Leaving | ToldState::Gone => {}
             ToldState::Waiting | ToldState::Never => return Cancel("never_told"),

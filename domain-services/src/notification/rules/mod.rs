@@ -20,5 +20,5 @@ mod facts;
 mod tests;
 
 pub(super) use books::{Books, Cause, New};
-pub(super) use check::{Original, Verdict, still_true};
+pub(super) use check::{IN_FLIGHT, Original, Verdict, still_true};
 pub(super) use facts::{Happening, Level, Told, ToldState};

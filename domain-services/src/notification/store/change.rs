@@ -79,6 +79,8 @@ pub(in crate::notification) struct Change {
     pub(in crate::notification) provider_id: Option<String>,
     /// Devices that have it.
     pub(in crate::notification) taken_by: Vec<String>,
+    /// Whether somebody may have been told: once so, always so.
+    pub(in crate::notification) may_have_left: bool,
 }
 
 /// Changes rows that are as expected, each with its attempt and its event; the others stay as they are.
@@ -114,6 +116,7 @@ pub(in crate::notification) async fn change(
                 &change.provider_id,
                 &change.taken_by,
                 lease_us,
+                i32::from(change.may_have_left),
             )
         })
         .collect();
@@ -123,9 +126,11 @@ pub(in crate::notification) async fn change(
     let rows: Vec<Changed> = sql_by_engine(
         "update notification set status = u.status, reason = u.reason, due_us = coalesce(u.due_us, notification.due_us),
              lease_us = null, provider_id = coalesce(u.provider_id, notification.provider_id), taken_by = u.taken_by,
+             may_have_left = notification.may_have_left or u.may_have_left,
              version = version + 1, updated_us = $2
          from (select (value->>0)::uuid as id, value->>1 as status, value->>2 as reason, (value->>3)::bigint as due_us,
-                      value->>4 as provider_id, value->5 as taken_by, (value->>6)::bigint as lease_us
+                      value->>4 as provider_id, value->5 as taken_by, (value->>6)::bigint as lease_us,
+                      (value->>7)::integer = 1 as may_have_left
                from jsonb_array_elements($1::jsonb) as value) as u
          where notification.id = any (array(select (value->>0)::uuid from jsonb_array_elements($1::jsonb) as value))
              and notification.id = u.id and notification.status || '' = 'queued'
@@ -134,9 +139,11 @@ pub(in crate::notification) async fn change(
                    request_id, event_id, traceparent, version",
         "update notification set status = u.status, reason = u.reason, due_us = coalesce(u.due_us, notification.due_us),
              lease_us = null, provider_id = coalesce(u.provider_id, notification.provider_id), taken_by = u.taken_by,
+             may_have_left = notification.may_have_left or u.may_have_left,
              version = version + 1, updated_us = $2
          from (select unhex(value->>0) as id, value->>1 as status, value->>2 as reason, value->>3 as due_us,
-                      value->>4 as provider_id, value->5 as taken_by, value->>6 as lease_us
+                      value->>4 as provider_id, value->5 as taken_by, value->>6 as lease_us,
+                      value->>7 as may_have_left
                from json_each($1)) as u
          where notification.id = u.id and notification.status = 'queued'
              and (u.lease_us is null or notification.lease_us = u.lease_us)
@@ -262,6 +269,7 @@ pub(in crate::notification) async fn told_later(
         "update notification set status = $2, reason = $3, lease_us = null, provider_id = $4,
              version = version + 1, updated_us = $5
          where id = $1 and status <> $2 and status in ('queued', 'sent', 'undelivered')
+             and ($2 <> 'sent' or status = 'queued')
              and (provider_id is null or provider_id = $4)
          returning id, channel, template, status, reason, recipient_id, request_id, event_id, traceparent, version",
     )

@@ -25,7 +25,8 @@ pub(super) use change::{
 pub(super) use claim::{Facts, Row, claim, facts, is_due};
 pub(super) use dead::{DeadRow, dead_letter, dead_letters, discard, replay};
 pub(super) use people::{
-    NewToken, end_sessions, forget_phones, preferences_of, put_person, put_preferences, put_token,
+    NewToken, end_sessions, forget_phones, outdate_people, preferences_of, put_person,
+    put_preferences, put_token,
 };
 pub(super) use purge::purge;
 

@@ -15,6 +15,14 @@ const ENDED_REMEMBERED_US: i64 = 3_600 * 1_000_000;
 /// waits for a person of whom nothing was heard.
 const BACK_WITHIN_US: i64 = 24 * 3_600 * 1_000_000;
 
+/// Makes every person's record older than any event.
+pub(in crate::notification) async fn outdate_people(tx: &mut Tx) -> Result<(), DbError> {
+    sql("update person set version = 0")
+        .execute(tx)
+        .await
+        .map(|_| ())
+}
+
 /// Takes a person's event. An older version never overwrites a newer one.
 pub(in crate::notification) async fn put_person(tx: &mut Tx, person: User) -> Result<(), DbError> {
     let approves = person.active && person.roles.has(Role::Approver);

@@ -59,6 +59,7 @@ pub(crate) fn down() -> Refusal {
         detail: "away".to_owned(),
         after: None,
         provider_is_down: true,
+        may_have_arrived: false,
     }
 }
 
@@ -225,16 +226,18 @@ impl Desk {
 
     /// Asks for an e-mail to an address of nobody's.
     pub(crate) async fn asked(&self) -> Uuid {
+        self.asked_on(Channel::Email, "nobody@example.org").await
+    }
+
+    /// Asks for a message to an address.
+    pub(crate) async fn asked_on(&self, channel: Channel, to: &str) -> Uuid {
         let ask = Ask {
-            to: Some("nobody@example.org".to_owned()),
+            to: Some(to.to_owned()),
             text: Some("Hello".to_owned()),
             ..Ask::default()
         };
         let who = signed_in(person(9), 9);
-        self.service
-            .ask(&who, Channel::Email, ask, None)
-            .await
-            .unwrap()
+        self.service.ask(&who, channel, ask, None).await.unwrap()
     }
 
     pub(crate) async fn prefers(&self, id: u128, preferences: Value) {

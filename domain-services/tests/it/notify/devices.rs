@@ -163,3 +163,34 @@ both_engines!(
         );
     }
 );
+
+both_engines!(
+    what_one_phone_shows_is_taken_back_though_the_other_has_not_got_it,
+    |world| async move {
+        let desk = Desk::open(&world).await;
+        registers(&desk, 21, 1, "one", "a").await;
+        registers(&desk, 21, 1, "two", "b").await;
+        desk.take(&[desk.opened(2)]).await;
+        desk.push
+            .answers
+            .lock()
+            .unwrap()
+            .push_back(Ok(Receipt::default()));
+        desk.push.will(down());
+        let dispatcher = desk.dispatcher();
+        let now_us = desk.now_us().await;
+        desk.turn(&dispatcher, now_us).await;
+        desk.take(&[desk.level(events::LEVEL_CLOSED, 2, json!({"reason": "basis_changed"}))])
+            .await;
+        for seconds in [3, 6] {
+            desk.turn(&dispatcher, now_us + seconds * SECOND_US).await;
+        }
+        let rows = desk.rows().await;
+        for row in [
+            "21 push level_opened cancelled/basis_changed",
+            "21 push level_closed sent",
+        ] {
+            assert!(rows.iter().any(|found| found == row), "{rows:?}");
+        }
+    }
+);

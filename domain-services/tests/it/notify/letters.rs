@@ -109,6 +109,7 @@ both_engines!(
                 detail: "450: busy".to_owned(),
                 after: None,
                 provider_is_down: false,
+                may_have_arrived: false,
             });
             desk.turn(&dispatcher, now_us).await;
             now_us += 3_601 * SECOND_US;

@@ -89,6 +89,7 @@ both_engines!(
                 detail: "450: busy".to_owned(),
                 after: None,
                 provider_is_down: false,
+                may_have_arrived: false,
             });
             let before = desk.email.count();
             desk.turn(&dispatcher, now_us).await;
@@ -108,6 +109,7 @@ both_engines!(a_provider_that_asks_for_time_gets_it, |world| async move {
         detail: "429".to_owned(),
         after: Some(Duration::from_secs(100)),
         provider_is_down: false,
+        may_have_arrived: false,
     });
     let (dispatcher, now_us) = (desk.dispatcher(), desk.now_us().await);
     desk.turn(&dispatcher, now_us).await;

@@ -163,6 +163,27 @@ both_engines!(a_callback_may_come_before_the_answer, |world| async move {
     assert_eq!(desk.status(id).await, "delivered: retry delivered");
 });
 
+both_engines!(what_twilio_took_is_not_sent_again, |world| async move {
+    let twilio = Twilio::start().await;
+    let (desk, dispatcher) = set_up(&world, twilio.settings()).await;
+    // A proxy has made something else of the answer.
+    twilio.will(ResponseTemplate::new(201).set_body_string("<html>"));
+    desk.take(&[desk.opened(2)]).await;
+    let now_us = desk.now_us().await;
+    dispatcher.turn(Channel::Sms, Some(now_us)).await.unwrap();
+    let first = desk.db_id().await;
+    assert_eq!(desk.status(first).await, "sent: sent");
+    // The answer is lost, and Twilio tells that it has the message.
+    twilio.will(ResponseTemplate::new(502));
+    let second = desk.asked_on(Channel::Sms, "+15005550009").await;
+    dispatcher.turn(Channel::Sms, None).await.unwrap();
+    desk.service
+        .sms_told(second, "SM9", "queued", None)
+        .await
+        .unwrap();
+    assert_eq!(desk.status(second).await, "sent: retry sent");
+});
+
 both_engines!(
     every_documented_refusal_has_its_consequence,
     |world| async move {

@@ -17,7 +17,7 @@ async fn effects(server: &Process) -> Vec<Vec<(String, String)>> {
     ]
 }
 
-async fn change(server: &Process, service: &str, statement: &'static str) {
+pub(super) async fn change(server: &Process, service: &str, statement: &'static str) {
     let nothing: Vec<(i64,)> = server.ask(service, statement).await;
     assert_eq!(nothing, []);
 }

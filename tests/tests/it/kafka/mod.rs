@@ -3,6 +3,7 @@
 mod again;
 mod away;
 mod crash;
+mod lost;
 mod only;
 mod poison;
 mod quiet;
@@ -10,6 +11,7 @@ mod rebalance;
 mod rebuild;
 mod same;
 mod secured;
+mod topics;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};

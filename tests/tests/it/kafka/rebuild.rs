@@ -64,6 +64,22 @@ async fn a_projection_is_made_anew() {
             1,
         )
         .await;
+    let people: Vec<(String, String)> = server.ask("notification", PEOPLE).await;
+    let nothing: Vec<(i64,)> = server
+        .ask("notification", "update person set name = 'wrong'")
+        .await;
+    assert_eq!(nothing, []);
+    let output = server.run(&["events", "replay", "--service", "notification"]);
+    assert!(output.status.success(), "{output:?}");
+    let again: Vec<(String, String)> = server.ask("notification", PEOPLE).await;
+    assert_eq!(again, people);
+    // A log is no copy: it would tell again what it has told.
+    let leaves = "select count(*) from leaf";
+    let told = server.count("audit", leaves).await;
+    let output = server.run(&["events", "replay", "--service", "audit"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing that could be made anew"));
+    assert_eq!(server.count("audit", leaves).await, told);
     let output = server.run(&["events", "replay", "--service", "user"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("no service `user` listens"));
     server.stop().await;

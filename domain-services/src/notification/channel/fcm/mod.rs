@@ -2,7 +2,7 @@
 
 mod oauth;
 
-use super::{Deliver, Outgoing, Receipt, Refusal, Target, http_client, retry_after, said};
+use super::{Deliver, Outgoing, Receipt, Refusal, Target, failed, http_client, retry_after};
 use crate::time::Ids;
 use async_trait::async_trait;
 use oauth::{OauthError, Tokens};
@@ -62,6 +62,7 @@ impl Fcm {
                 detail,
                 after,
                 provider_is_down: true,
+                may_have_arrived: false,
             },
             OauthError::Refused(detail) => Refusal::down(detail),
         })?;
@@ -72,13 +73,10 @@ impl Fcm {
             .json(body)
             .send()
             .await
-            .map_err(|error| Refusal::down(said(error)))?;
+            .map_err(failed)?;
         let status = answer.status();
         let after = retry_after(answer.headers());
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| Refusal::down(said(error)))?;
+        let body = answer.bytes().await.map_err(failed)?;
         Ok(Answer {
             status,
             after,
@@ -192,10 +190,14 @@ fn refusal(answer: &Answer) -> Refusal {
         detail: detail.clone(),
         after,
         provider_is_down,
+        may_have_arrived: false,
     };
     match (fcm.as_deref(), answer.status.as_u16()) {
-        // The app is gone from the phone, or belongs to another project.
-        (Some("UNREGISTERED" | "SENDER_ID_MISMATCH"), _) => Refusal::Gone(detail),
+        // The app is gone from the phone.
+        (Some("UNREGISTERED"), _) => Refusal::Gone(detail),
+        // The token belongs to another project, or the key file does: then every token would be dropped for a
+        // wrong setting. So it is kept, and the message can be replayed.
+        (Some("SENDER_ID_MISMATCH"), _) => Refusal::Failed(detail),
         // Apple refuses this project's certificate: the other platforms fare well.
         (Some("THIRD_PARTY_AUTH_ERROR"), _) => later(answer.after, false),
         (Some("QUOTA_EXCEEDED"), _) | (_, 429) => later(answer.after.or(Some(QUOTA_PAUSE)), true),
@@ -228,10 +230,10 @@ mod tests {
     #[test]
     fn every_documented_error_has_its_meaning() {
         let of = |status, code| refusal(&answer(status, Some(code)));
-        for (status, code) in [(404, "UNREGISTERED"), (403, "SENDER_ID_MISMATCH")] {
-            assert!(matches!(of(status, code), Refusal::Gone(_)), "{code}");
+        assert!(matches!(of(404, "UNREGISTERED"), Refusal::Gone(_)));
+        for (status, code) in [(400, "INVALID_ARGUMENT"), (403, "SENDER_ID_MISMATCH")] {
+            assert!(matches!(of(status, code), Refusal::Failed(_)), "{code}");
         }
-        assert!(matches!(of(400, "INVALID_ARGUMENT"), Refusal::Failed(_)));
         let quota = of(429, "QUOTA_EXCEEDED");
         assert!(matches!(
             quota,
