@@ -15,7 +15,9 @@ use base64::prelude::BASE64_STANDARD;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use domain_services::audit::note::{Checkpoint, Signer};
 use domain_services::audit::tree::{Frontier, leaf_hash};
-use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, leaf, verify};
+use domain_services::audit::{
+    AuditConsumer, AuditService, AuditSettings, LastSigned, leaf, verify,
+};
 use domain_services::bus::{Consumer, Delivery, Event, Topic};
 use domain_services::db::{DatabaseUrl, Db, DbOptions, Service};
 use domain_services::time::Ids;
@@ -79,7 +81,8 @@ impl Log {
             .await
             .expect("the database");
         let signer = Signer::open(folder, "bench", &Ids::default()).expect("a key");
-        let service = AuditService::new(db, signer, AuditSettings::default());
+        let last = LastSigned::open(folder, signer.key()).expect("what was signed");
+        let service = AuditService::new(db, signer, last, AuditSettings::default());
         let next = service.size().await.expect("its size");
         Self {
             consumer: AuditConsumer::new(service.clone()),

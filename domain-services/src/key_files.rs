@@ -51,25 +51,38 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), KeyError> {
 /// Writes a file that must appear whole and only once, though two processes may start together:
 /// under another name first, then linked, which fails when somebody else was faster.
 pub(crate) fn make_once(path: &Path, content: &[u8]) -> Result<(), KeyError> {
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut file| {
-            file.write_all(content)?;
-            file.sync_all()
-        })
-        .and_then(|()| match std::fs::hard_link(&draft, path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        });
+    let draft = draft_of(path);
+    let written = write(&draft, content).and_then(|()| match std::fs::hard_link(&draft, path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    });
     let removed = std::fs::remove_file(&draft);
     written
         .and(removed)
         .map_err(|error| file_error(path, error))
+}
+
+/// Writes a file in the place of what it was: whole, or not at all.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), KeyError> {
+    let draft = draft_of(path);
+    write(&draft, content)
+        .and_then(|()| std::fs::rename(&draft, path))
+        .map_err(|error| file_error(path, error))
+}
+
+fn draft_of(path: &Path) -> PathBuf {
+    path.with_extension(format!("draft-{}", std::process::id()))
+}
+
+fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 pub(crate) fn file_error(path: &Path, error: std::io::Error) -> KeyError {

@@ -3,7 +3,7 @@
 use crate::config::{self, Config};
 use crate::serve::{Hooks, StartError, database_url};
 use domain_services::approval::{ApprovalConsumer, ApprovalService, ApprovalSettings};
-use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, note};
+use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, LastSigned, note};
 use domain_services::bus::kafka::Kafka;
 use domain_services::bus::{Bus, Consumer, InProcess, Topic};
 use domain_services::catalog::CatalogService;
@@ -343,5 +343,6 @@ fn audit(db: &Db, keys: &Path, config: &Config) -> Result<AuditService, KeyError
         checkpoint_every: config.audit_checkpoint_every,
         checkpoint_leaves: config.audit_checkpoint_leaves,
     };
-    Ok(AuditService::new(db.clone(), signer, settings))
+    let last = LastSigned::open(keys, signer.key())?;
+    Ok(AuditService::new(db.clone(), signer, last, settings))
 }

@@ -5,7 +5,7 @@ use super::service::AuditService;
 use super::store::{self, NewLeaf, signed};
 use super::tree::leaf_hash;
 use crate::bus::{ConsumeError, Consumer, Delivery, Event, Topic};
-use crate::db::{Db, DbError, Tx};
+use crate::db::{Db, Tx};
 use crate::inbox::{self, ApplyError, Projection};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -95,11 +95,7 @@ impl Projection for AuditService {
         store::insert_leaves(tx, &leaves).await?;
         let uncovered = frontier.size().saturating_sub(covered);
         if uncovered >= self.settings.checkpoint_leaves {
-            let note = self
-                .signer
-                .sign(frontier.size(), frontier.root())
-                .map_err(|error| DbError::Other(error.to_string()))?;
-            store::insert_checkpoint(tx, frontier.size(), note).await?;
+            self.sign_root(tx, frontier.size(), frontier.root()).await?;
         }
         #[expect(
             clippy::cast_precision_loss,

@@ -10,6 +10,7 @@
 
 mod consumer;
 mod export;
+mod last_signed;
 pub mod leaf;
 mod list;
 pub mod note;
@@ -20,6 +21,7 @@ mod verify;
 
 pub use consumer::AuditConsumer;
 pub use export::Bound;
+pub use last_signed::{LastSigned, SIGNED_FILE};
 pub use list::{LogFilter, LogItem};
 pub use service::{AuditError, AuditService, AuditSettings, ConsistencyProof, InclusionProof};
 pub use verify::{Verdict, verify};

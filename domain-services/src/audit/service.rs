@@ -1,15 +1,17 @@
 //! The facade of the audit service: checkpoints and proofs. Lists are in `list`, exports in `export`.
 
+use super::last_signed::LastSigned;
 use super::list::as_base64;
-use super::note::Signer;
+use super::note::{Checkpoint, Signer};
 use super::store::{self, CheckpointRow, signed};
 use super::tree::{self, Hash, Span};
-use crate::db::{Db, DbError, Tx};
+use crate::db::{Db, DbError, On, Tx};
 use crate::invalid::Invalid;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +41,9 @@ impl Default for AuditSettings {
 pub struct AuditService {
     pub(super) db: Db,
     pub(super) signer: Arc<Signer>,
+    pub(super) last_signed: Arc<LastSigned>,
+    /// Whether signing was refused when it was last due.
+    refuses: Arc<AtomicBool>,
     pub(super) settings: AuditSettings,
 }
 
@@ -91,12 +96,14 @@ fn all_as_base64<S: serde::Serializer>(hashes: &[Hash], to: S) -> Result<S::Ok, 
 }
 
 impl AuditService {
-    /// The service on its database; `signer` signs its checkpoints.
+    /// The service on its database; `signer` signs its checkpoints, none that `last_signed` speaks against.
     #[must_use]
-    pub fn new(db: Db, signer: Signer, settings: AuditSettings) -> Self {
+    pub fn new(db: Db, signer: Signer, last_signed: LastSigned, settings: AuditSettings) -> Self {
         Self {
             db,
             signer: Arc::new(signer),
+            last_signed: Arc::new(last_signed),
+            refuses: Arc::default(),
             settings,
         }
     }
@@ -121,10 +128,13 @@ impl AuditService {
     /// # Errors
     /// [`AuditError::NotFound`] when there is none so early; the database's.
     pub async fn checkpoint(&self, size: Option<u64>) -> Result<String, AuditError> {
-        if size.is_none() {
+        let size = if let Some(size) = size {
+            size
+        } else {
             self.sign_if_older(LOOK_EVERY).await?;
-        }
-        let found = store::checkpoint(&self.db, size.unwrap_or(u64::MAX)).await?;
+            self.size().await?
+        };
+        let found = store::checkpoint(&self.db, size).await?;
         let none = || AuditError::NotFound("there is no checkpoint of so few leaves".to_owned());
         found.map(|found| found.note).ok_or_else(none)
     }
@@ -133,7 +143,8 @@ impl AuditService {
     pub async fn keep_checkpoints(self, stop: CancellationToken) {
         let every = self.settings.checkpoint_every.min(LOOK_EVERY);
         loop {
-            if let Err(error) = self.sign_if_older(self.settings.checkpoint_every).await {
+            let signed = self.sign_if_older(self.settings.checkpoint_every).await;
+            if let Err(error) = signed.and(self.keep_last_signed().await) {
                 tracing::warn!(%error, "no checkpoint of the audit log could be signed");
                 metrics::counter!("athena_audit_checkpoint_failures_total").increment(1);
             }
@@ -170,11 +181,96 @@ impl AuditService {
 
     async fn sign(&self, tx: &mut Tx, size: u64) -> Result<(), DbError> {
         let root = store::read_frontier(&mut *tx, size).await?.root();
+        self.sign_root(tx, size, root).await
+    }
+
+    /// Signs this root, unless the log does not begin with what was signed last.
+    pub(super) async fn sign_root(
+        &self,
+        tx: &mut Tx,
+        size: u64,
+        root: Hash,
+    ) -> Result<(), DbError> {
+        if let Some(last) = self.last_signed.last() {
+            let begins = self.begins_with(tx, &last, size, root).await;
+            let why = match begins {
+                Ok(Begins::WithIt) => None,
+                // Another node has signed more meanwhile.
+                Ok(Begins::Later) => return Ok(()),
+                Ok(Begins::Otherwise) => Some("it does not begin with it".to_owned()),
+                Err(DbError::Other(why)) => Some(why),
+                Err(error) => return Err(error),
+            };
+            self.tell_refusal(&last, size, why.as_deref());
+            if why.is_some() {
+                return Ok(());
+            }
+        }
         let note = self
             .signer
             .sign(size, root)
             .map_err(|error| DbError::Other(error.to_string()))?;
         store::insert_checkpoint(tx, size, note).await
+    }
+
+    async fn begins_with(
+        &self,
+        tx: &mut Tx,
+        last: &Checkpoint,
+        size: u64,
+        root: Hash,
+    ) -> Result<Begins, DbError> {
+        if last.size > size {
+            let (stands, _) = store::sizes(&mut *tx).await?;
+            return Ok(if stands < last.size {
+                Begins::Otherwise
+            } else {
+                Begins::Later
+            });
+        }
+        let spans = tree::consistency(last.size, size);
+        let proof = proof(&mut *tx, &spans).await?;
+        let holds = tree::verify_consistency((last.size, &last.root), (size, &root), &proof);
+        Ok(if holds {
+            Begins::WithIt
+        } else {
+            Begins::Otherwise
+        })
+    }
+
+    fn tell_refusal(&self, last: &Checkpoint, size: u64, why: Option<&str>) {
+        metrics::gauge!("athena_audit_checkpoints_refused").set(f64::from(u8::from(why.is_some())));
+        if self.refuses.swap(why.is_some(), Ordering::Relaxed) == why.is_some() {
+            return;
+        }
+        let path = self.last_signed.path().display();
+        if let Some(why) = why {
+            tracing::error!(
+                signed = last.size,
+                size,
+                why,
+                "the audit log is not what was signed, and is not signed any more. Hold an export against earlier \
+                 checkpoints. If it is known why (an older backup was restored), remove {path} and start again"
+            );
+        } else {
+            tracing::info!(size, "the audit log is what was signed: it is signed again");
+        }
+    }
+
+    /// Keeps the newest checkpoint that is committed, whichever node has signed it.
+    async fn keep_last_signed(&self) -> Result<(), DbError> {
+        let (size, covered) = store::sizes(&self.db).await?;
+        let known = self.last_signed.last().map_or(0, |last| last.size);
+        if covered.is_none_or(|covered| covered <= known) {
+            return Ok(());
+        }
+        let Some(newest) = store::checkpoint(&self.db, size).await? else {
+            return Ok(());
+        };
+        let (last_signed, signer) = (Arc::clone(&self.last_signed), Arc::clone(&self.signer));
+        tokio::task::spawn_blocking(move || last_signed.keep(&newest.note, signer.key()))
+            .await
+            .map_err(|error| DbError::Other(error.to_string()))
     }
 
     /// Proves that leaf `seq` is in the tree over the first `size` leaves (all, when `None`).
@@ -197,7 +293,7 @@ impl AuditService {
             seq,
             size,
             leaf_hash: leaf.hash()?,
-            hashes: self.proof(&tree::inclusion(seq, size)).await?,
+            hashes: proof(&self.db, &tree::inclusion(seq, size)).await?,
             leaf: BASE64_STANDARD.encode(leaf.body),
         })
     }
@@ -220,7 +316,7 @@ impl AuditService {
                 detail,
             )]));
         }
-        let hashes = self.proof(&tree::consistency(from, to)).await?;
+        let hashes = proof(&self.db, &tree::consistency(from, to)).await?;
         Ok(ConsistencyProof { from, to, hashes })
     }
 
@@ -234,20 +330,28 @@ impl AuditService {
         }
         Ok(asked)
     }
+}
 
-    /// The hashes of a proof: all that is stored for it is read in one statement.
-    async fn proof(&self, spans: &[Span]) -> Result<Vec<Hash>, DbError> {
-        let nodes: Vec<_> = spans.iter().map(|span| span.nodes()).collect();
-        let stored = store::hashes(&self.db, &nodes.concat()).await?;
-        let mut rest = stored.as_slice();
-        let mut hashes = Vec::with_capacity(spans.len());
-        for of_span in nodes {
-            let (own, others) = rest.split_at_checked(of_span.len()).unwrap_or_default();
-            rest = others;
-            hashes.extend(Span::hash(own));
-        }
-        Ok(hashes)
+/// How a log begins.
+enum Begins {
+    WithIt,
+    Otherwise,
+    /// It does, and is longer than was asked about.
+    Later,
+}
+
+/// The hashes of a proof: all that is stored for it is read in one statement.
+async fn proof(on: impl Into<On<'_>>, spans: &[Span]) -> Result<Vec<Hash>, DbError> {
+    let nodes: Vec<_> = spans.iter().map(|span| span.nodes()).collect();
+    let stored = store::hashes(on, &nodes.concat()).await?;
+    let mut rest = stored.as_slice();
+    let mut hashes = Vec::with_capacity(spans.len());
+    for of_span in nodes {
+        let (own, others) = rest.split_at_checked(of_span.len()).unwrap_or_default();
+        rest = others;
+        hashes.extend(Span::hash(own));
     }
+    Ok(hashes)
 }
 
 /// A leaf that must be there.

@@ -2,15 +2,19 @@
 
 use crate::world::{Engine, World, both_engines, run};
 use domain_services::audit::note::Signer;
-use domain_services::audit::{AuditConsumer, AuditService, AuditSettings, LogFilter};
+use domain_services::audit::{
+    AuditConsumer, AuditService, AuditSettings, LastSigned, LogFilter, SIGNED_FILE,
+};
 use domain_services::bus::{Consumer, Delivery, Event, Topic};
-use domain_services::db::{DatabaseUrl, Db, DbOptions, Service, sql};
+use domain_services::db::{DatabaseUrl, Db, DbError, DbOptions, Service, sql};
 use domain_services::paging::PageQuery;
 use domain_services::time::{Ids, SystemEntropy};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 struct Log {
@@ -32,7 +36,8 @@ impl Log {
         let db = Db::open(url, Service::Audit, options).await.unwrap();
         let keys = world.folder.path().join("keys");
         let signer = Signer::open(&keys, "test", db.ids()).unwrap();
-        let service = AuditService::new(db.clone(), signer, AuditSettings::default());
+        let last = LastSigned::open(&keys, signer.key()).unwrap();
+        let service = AuditService::new(db.clone(), signer, last, AuditSettings::default());
         Self {
             consumer: AuditConsumer::new(service.clone()),
             service,
@@ -45,6 +50,25 @@ impl Log {
             .handle(&Delivery::of(events.to_vec()))
             .await
             .unwrap();
+    }
+
+    async fn run(&self, statement: &'static str) {
+        let done: Result<u64, DbError> = self
+            .db
+            .write(move |tx| Box::pin(async move { sql(statement).execute(tx).await }))
+            .await;
+        done.unwrap();
+    }
+
+    /// Until what was signed is kept in this file.
+    async fn learns(&self, file: &Path) {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(self.service.clone().keep_checkpoints(stop.clone()));
+        while !file.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        stop.cancel();
+        task.await.unwrap();
     }
 
     async fn size(&self) -> u64 {
@@ -95,6 +119,58 @@ both_engines!(
         // Again: nothing.
         log.take(&events(0..412)).await;
         assert_eq!(log.size().await, 412);
+    }
+);
+
+both_engines!(
+    what_does_not_begin_as_was_signed_is_not_signed,
+    |world: Arc<World>| async move {
+        let log = Log::open(&world).await;
+        log.take(&events(0..5)).await;
+        log.service.checkpoint(None).await.unwrap();
+        let known = world.folder.path().join("keys").join(SIGNED_FILE);
+        log.learns(&known).await;
+        // It grows, and is signed.
+        log.take(&events(5..7)).await;
+        world.clock.forward(Duration::from_secs(61));
+        log.service.checkpoint(None).await.unwrap();
+        assert_eq!(log.checkpoints().await, [5, 7]);
+
+        // Whoever has the database alone tells another story, and takes away what was signed of the first.
+        let past_triggers: &[&str] = match world.url {
+            DatabaseUrl::Postgres(_) => &[
+                "alter table leaf disable trigger leaf_append_only",
+                "alter table checkpoint disable trigger checkpoint_append_only",
+            ],
+            DatabaseUrl::Sqlite(_) => &[
+                "drop trigger leaf_no_delete",
+                "drop trigger checkpoint_no_delete",
+            ],
+        };
+        for statement in past_triggers.iter().chain(&[
+            "delete from leaf",
+            "delete from checkpoint",
+            "delete from inbox",
+        ]) {
+            log.run(statement).await;
+        }
+        log.take(&events(100..103)).await;
+        world.clock.forward(Duration::from_secs(61));
+        assert!(log.service.checkpoint(None).await.is_err(), "it is shorter");
+        log.take(&events(103..120)).await;
+        assert!(log.service.checkpoint(None).await.is_err(), "it is another");
+        drop(log);
+        let log = Log::open(&world).await;
+        assert!(
+            log.service.checkpoint(None).await.is_err(),
+            "after a start too"
+        );
+        assert!(log.checkpoints().await.is_empty());
+        // Who knows why removes what is known.
+        std::fs::remove_file(known).unwrap();
+        let log = Log::open(&world).await;
+        log.service.checkpoint(None).await.unwrap();
+        assert_eq!(log.checkpoints().await, [20]);
     }
 );
 
