@@ -51,7 +51,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), KeyError> {
 /// Writes a file that must appear whole and only once, though two processes may start together:
 /// under another name first, then linked, which fails when somebody else was faster.
 pub(crate) fn make_once(path: &Path, content: &[u8]) -> Result<(), KeyError> {
-    let draft = draft_of(path);
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let written = write(&draft, content).and_then(|()| match std::fs::hard_link(&draft, path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
@@ -63,15 +63,13 @@ pub(crate) fn make_once(path: &Path, content: &[u8]) -> Result<(), KeyError> {
 }
 
 /// Writes a file in the place of what it was: whole, or not at all.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), KeyError> {
-    let draft = draft_of(path);
+pub(crate) fn replace(path: &Path, content: &[u8], ids: &Ids) -> Result<(), KeyError> {
+    // Processes in containers that share the folder may all be number 1.
+    let draft = path.with_extension(format!("draft-{}", u64::from_be_bytes(ids.bytes())));
     write(&draft, content)
         .and_then(|()| std::fs::rename(&draft, path))
+        .inspect_err(|_| drop(std::fs::remove_file(&draft)))
         .map_err(|error| file_error(path, error))
-}
-
-fn draft_of(path: &Path) -> PathBuf {
-    path.with_extension(format!("draft-{}", std::process::id()))
 }
 
 fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {

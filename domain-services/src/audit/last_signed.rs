@@ -3,6 +3,7 @@
 
 use super::note::{Checkpoint, VerifierKey};
 use crate::key_files::{self, KeyError};
+use crate::time::Ids;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,7 +54,7 @@ impl LastSigned {
 
     /// Keeps a checkpoint that is committed, if it is a later one and this key has signed it. Where the folder
     /// cannot be written, as a mounted secret, it is known until this process ends.
-    pub(super) fn keep(&self, note: &str, key: &VerifierKey) {
+    pub(super) fn keep(&self, note: &str, key: &VerifierKey, ids: &Ids) {
         let Ok(checkpoint) = Checkpoint::open(note.as_bytes(), key) else {
             return;
         };
@@ -65,7 +66,9 @@ impl LastSigned {
             return;
         }
         *last = Some(checkpoint);
-        if let Err(error) = key_files::replace(&self.path, note.as_bytes())
+        // Who signs need not wait for a file.
+        drop(last);
+        if let Err(error) = key_files::replace(&self.path, note.as_bytes(), ids)
             && !self.is_told.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(%error, "what was signed last is known until this process ends only");

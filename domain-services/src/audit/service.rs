@@ -4,7 +4,7 @@ use super::last_signed::LastSigned;
 use super::list::as_base64;
 use super::note::{Checkpoint, Signer};
 use super::store::{self, CheckpointRow, signed};
-use super::tree::{self, Hash, Span};
+use super::tree::{self, Hash, Node, Span};
 use crate::db::{Db, DbError, On, Tx};
 use crate::invalid::Invalid;
 use base64::Engine as _;
@@ -192,14 +192,11 @@ impl AuditService {
         root: Hash,
     ) -> Result<(), DbError> {
         if let Some(last) = self.last_signed.last() {
-            let begins = self.begins_with(tx, &last, size, root).await;
-            let why = match begins {
-                Ok(Begins::WithIt) => None,
+            let why = match self.begins_with(tx, &last, size, root).await? {
+                Begins::WithIt => None,
                 // Another node has signed more meanwhile.
-                Ok(Begins::Later) => return Ok(()),
-                Ok(Begins::Otherwise) => Some("it does not begin with it".to_owned()),
-                Err(DbError::Other(why)) => Some(why),
-                Err(error) => return Err(error),
+                Begins::Later => return Ok(()),
+                Begins::Otherwise(why) => Some(why),
             };
             self.tell_refusal(&last, size, why.as_deref());
             if why.is_some() {
@@ -223,18 +220,21 @@ impl AuditService {
         if last.size > size {
             let (stands, _) = store::sizes(&mut *tx).await?;
             return Ok(if stands < last.size {
-                Begins::Otherwise
+                Begins::Otherwise("it is shorter".to_owned())
             } else {
                 Begins::Later
             });
         }
         let spans = tree::consistency(last.size, size);
-        let proof = proof(&mut *tx, &spans).await?;
-        let holds = tree::verify_consistency((last.size, &last.root), (size, &root), &proof);
-        Ok(if holds {
-            Begins::WithIt
-        } else {
-            Begins::Otherwise
+        let stored = store::hashes_if_there(tx, &nodes(&spans).concat()).await?;
+        Ok(match stored.map(|stored| fold(&spans, &stored)) {
+            Err(missing) => Begins::Otherwise(missing.to_string()),
+            Ok(proof)
+                if tree::verify_consistency((last.size, &last.root), (size, &root), &proof) =>
+            {
+                Begins::WithIt
+            }
+            Ok(_) => Begins::Otherwise("it does not begin with it".to_owned()),
         })
     }
 
@@ -267,8 +267,12 @@ impl AuditService {
         let Some(newest) = store::checkpoint(&self.db, size).await? else {
             return Ok(());
         };
-        let (last_signed, signer) = (Arc::clone(&self.last_signed), Arc::clone(&self.signer));
-        tokio::task::spawn_blocking(move || last_signed.keep(&newest.note, signer.key()))
+        let service = self.clone();
+        let keep = move || {
+            let (key, ids) = (service.signer.key(), service.db.ids());
+            service.last_signed.keep(&newest.note, key, ids);
+        };
+        tokio::task::spawn_blocking(keep)
             .await
             .map_err(|error| DbError::Other(error.to_string()))
     }
@@ -335,23 +339,31 @@ impl AuditService {
 /// How a log begins.
 enum Begins {
     WithIt,
-    Otherwise,
+    Otherwise(String),
     /// It does, and is longer than was asked about.
     Later,
 }
 
 /// The hashes of a proof: all that is stored for it is read in one statement.
 async fn proof(on: impl Into<On<'_>>, spans: &[Span]) -> Result<Vec<Hash>, DbError> {
-    let nodes: Vec<_> = spans.iter().map(|span| span.nodes()).collect();
-    let stored = store::hashes(on, &nodes.concat()).await?;
-    let mut rest = stored.as_slice();
+    let stored = store::hashes(on, &nodes(spans).concat()).await?;
+    Ok(fold(spans, &stored))
+}
+
+fn nodes(spans: &[Span]) -> Vec<Vec<Node>> {
+    spans.iter().map(|span| span.nodes()).collect()
+}
+
+/// One hash of each span, of those of its nodes.
+fn fold(spans: &[Span], stored: &[Hash]) -> Vec<Hash> {
+    let mut rest = stored;
     let mut hashes = Vec::with_capacity(spans.len());
-    for of_span in nodes {
+    for of_span in nodes(spans) {
         let (own, others) = rest.split_at_checked(of_span.len()).unwrap_or_default();
         rest = others;
         hashes.extend(Span::hash(own));
     }
-    Ok(hashes)
+    hashes
 }
 
 /// A leaf that must be there.

@@ -83,12 +83,14 @@ enum ReadError {
 
 /// A position beyond the end of its partition: the topic was made anew, or the cluster has lost events. To go on
 /// somewhere else would skip events in silence, as the row only ever moves forward. So nothing is taken until
-/// whoever operates this has looked.
+/// whoever operates this has looked. Which of the two it was makes a difference: what is read again from the
+/// beginning is known by its id only as long as the inbox keeps it.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{} [{}] ends at {end}, and the {consumer} service stands beyond it, at {}: the topic was made anew or \
-    has lost events. If they do not come back, run in the database of the {consumer} service: delete from \
-    bus_position where topic = '{}' and partition = {}. The partition is then read from its beginning, without \
-    a restart", .at.topic, .at.partition, .at.next_offset, .at.topic, .at.partition)]
+#[error("{} [{}] ends at {end}, and the {consumer} service stands beyond it, at {}. If the topic was made anew, run \
+    in the database of the {consumer} service: delete from bus_position where topic = '{}' and partition = {}. If \
+    it has lost its last events and they do not come back: update bus_position set next_offset = {end} where \
+    topic = '{}' and partition = {}. No restart is needed", .at.topic, .at.partition, .at.next_offset, .at.topic,
+    .at.partition, .at.topic, .at.partition)]
 struct Lost {
     consumer: &'static str,
     at: Position,

@@ -214,13 +214,19 @@ fn refusal(error: &SmtpError) -> Refusal {
         return match error {
             error if error.is_tls() => Refusal::down("TLS with the mail server fails"),
             error if error.is_client() => by_own_doing(&words()),
+            error if is_unconnected(error) => Refusal::down("the mail server cannot be reached"),
             error if error.is_timeout() => {
                 Refusal::unanswered("the mail server does not answer in time")
             }
-            _ => Refusal::unanswered("the mail server cannot be reached, or breaks off"),
+            _ => Refusal::unanswered("the mail server breaks off"),
         };
     };
     by_code(u16::from(code), &words())
+}
+
+/// Whether there was no connection, so that nothing can have arrived. lettre tells it in words only.
+fn is_unconnected(error: &SmtpError) -> bool {
+    error.to_string().starts_with("Connection error")
 }
 
 /// What lettre will not do: for want of what the server offers (TLS, a way to sign in), or because the server

@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, SECOND_US};
 use crate::world::{World, both_engines};
+use domain_services::db::sql;
 use domain_services::notification::channel::{Email, SmtpSettings};
 use domain_services::notification::{Channel, Channels, Dispatcher};
 use serde_json::{Value, json};
@@ -190,6 +191,12 @@ both_engines!(
                 desk.rows().await,
                 [format!("21 email level_opened {expected}")]
             );
+            // Nobody can have been told by a server that let nothing in.
+            let (told,): (i64,) = sql("select count(*) from notification where may_have_left")
+                .fetch_one(&desk.db)
+                .await
+                .unwrap();
+            assert_eq!(told, i64::from(expected == "sent"));
         }
         assert_eq!(smtp.taken().len(), 1);
     }
