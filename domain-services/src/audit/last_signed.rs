@@ -18,6 +18,8 @@ pub struct LastSigned {
     last: Mutex<Option<Checkpoint>>,
     /// Whether it was told that the file cannot be written.
     is_told: AtomicBool,
+    /// Whether it was told that another key signs the log.
+    is_foreign: AtomicBool,
 }
 
 impl LastSigned {
@@ -41,6 +43,7 @@ impl LastSigned {
             path,
             last: Mutex::new(last),
             is_told: AtomicBool::default(),
+            is_foreign: AtomicBool::default(),
         })
     }
 
@@ -55,8 +58,15 @@ impl LastSigned {
     /// Keeps a checkpoint that is committed, if it is a later one and this key has signed it. Where the folder
     /// cannot be written, as a mounted secret, it is known until this process ends.
     pub(super) fn keep(&self, note: &str, key: &VerifierKey, ids: &Ids) {
-        let Ok(checkpoint) = Checkpoint::open(note.as_bytes(), key) else {
-            return;
+        let checkpoint = match Checkpoint::open(note.as_bytes(), key) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                if !self.is_foreign.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "another key signs this log: nodes on one database must have the same \
+                        keys and the same `audit_origin`");
+                }
+                return;
+            }
         };
         let mut last = self.lock();
         if last

@@ -135,7 +135,14 @@ impl AuditService {
             self.size().await?
         };
         let found = store::checkpoint(&self.db, size).await?;
-        let none = || AuditError::NotFound("there is no checkpoint of so few leaves".to_owned());
+        let none = || {
+            let why = if self.refuses.load(Ordering::Relaxed) {
+                "the log is not what was signed, and is not signed any more"
+            } else {
+                "there is no checkpoint of so few leaves"
+            };
+            AuditError::NotFound(why.to_owned())
+        };
         found.map(|found| found.note).ok_or_else(none)
     }
 
