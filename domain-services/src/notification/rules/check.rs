@@ -42,7 +42,7 @@ pub(in crate::notification) fn still_true(
     if let Some(original) = original {
         match original.state {
             ToldState::Leaving if original.in_flight => return Wait(IN_FLIGHT),
-            // A node died while it sent it: the person may have been told, so is told the rest.
+            // The person may have been told, so is told the rest.
             ToldState::Leaving | ToldState::Gone => {}
             ToldState::Waiting | ToldState::Never => return Cancel("never_told"),
         }

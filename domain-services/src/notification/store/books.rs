@@ -83,8 +83,8 @@ struct ToldRow {
     created_us: i64,
 }
 
-/// How far a row has come. What may have left while a node died counts as told, whatever became of the
-/// row: better taken back in vain than never.
+/// How far a row has come. What may have left (a node died, an answer was lost, one phone of two has it) counts
+/// as told, whatever became of the row: better taken back in vain than never.
 pub(super) fn told_state(
     status: &str,
     lease_us: Option<i64>,

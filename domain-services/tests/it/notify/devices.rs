@@ -1,11 +1,11 @@
 //! Phones: a push token belongs to a person, a device and a session, and goes with each of them.
 
 use super::desk::{Desk, SECOND_US, down, person, signed_in};
-use crate::world::both_engines;
+use crate::world::{World, both_engines};
 use domain_services::bus::Topic;
 use domain_services::events;
 use domain_services::notification::channel::{Receipt, Refusal};
-use domain_services::notification::{NewPushToken, NotificationError};
+use domain_services::notification::{Dispatcher, NewPushToken, NotificationError};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -43,6 +43,25 @@ async fn heard(desk: &Desk) -> Vec<String> {
         .collect();
     heard.sort();
     heard
+}
+
+/// A level has opened and its approver has two phones. Whichever was asked first has it, the other one's provider
+/// is away.
+async fn one_of_two_has_it(world: &World) -> (Desk, Dispatcher, i64) {
+    let desk = Desk::open(world).await;
+    registers(&desk, 21, 1, "one", "a").await;
+    registers(&desk, 21, 1, "two", "b").await;
+    desk.take(&[desk.opened(2)]).await;
+    desk.push
+        .answers
+        .lock()
+        .unwrap()
+        .push_back(Ok(Receipt::default()));
+    desk.push.will(down());
+    let dispatcher = desk.dispatcher();
+    let now_us = desk.now_us().await;
+    desk.turn(&dispatcher, now_us).await;
+    (desk, dispatcher, now_us)
 }
 
 both_engines!(
@@ -122,20 +141,7 @@ both_engines!(
 both_engines!(
     an_unregistered_token_is_dropped_and_the_other_phone_not_asked_twice,
     |world| async move {
-        let desk = Desk::open(&world).await;
-        registers(&desk, 21, 1, "one", "a").await;
-        registers(&desk, 21, 1, "two", "b").await;
-        desk.take(&[desk.opened(2)]).await;
-        // Whichever phone is asked first has it, the other one's provider is away.
-        desk.push
-            .answers
-            .lock()
-            .unwrap()
-            .push_back(Ok(Receipt::default()));
-        desk.push.will(down());
-        let dispatcher = desk.dispatcher();
-        let now_us = desk.now_us().await;
-        desk.turn(&dispatcher, now_us).await;
+        let (desk, dispatcher, now_us) = one_of_two_has_it(&world).await;
         desk.push
             .will(Refusal::Gone("FCM refuses with UNREGISTERED".to_owned()));
         desk.turn(&dispatcher, now_us + 3 * SECOND_US).await;
@@ -167,19 +173,7 @@ both_engines!(
 both_engines!(
     what_one_phone_shows_is_taken_back_though_the_other_has_not_got_it,
     |world| async move {
-        let desk = Desk::open(&world).await;
-        registers(&desk, 21, 1, "one", "a").await;
-        registers(&desk, 21, 1, "two", "b").await;
-        desk.take(&[desk.opened(2)]).await;
-        desk.push
-            .answers
-            .lock()
-            .unwrap()
-            .push_back(Ok(Receipt::default()));
-        desk.push.will(down());
-        let dispatcher = desk.dispatcher();
-        let now_us = desk.now_us().await;
-        desk.turn(&dispatcher, now_us).await;
+        let (desk, dispatcher, now_us) = one_of_two_has_it(&world).await;
         desk.take(&[desk.level(events::LEVEL_CLOSED, 2, json!({"reason": "basis_changed"}))])
             .await;
         for seconds in [3, 6] {
